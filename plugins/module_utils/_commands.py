@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""The one place that starts programs: argument lists, C locale, limits, clear failures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.voc.cluster.plugins.module_utils._errors import ToolError, printable
+
+# Which package brings a program, by Debian's names: the hint when it is missing.
+_PACKAGES = {
+    "bwrap": "bubblewrap",
+    "debugfs": "e2fsprogs",
+    "dumpe2fs": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
+    "fallocate": "util-linux",
+    "grub-mkimage": "grub-common",
+    "mount": "mount",
+    "prlimit": "util-linux",
+    "qemu-img": "qemu-utils",
+    "resize2fs": "e2fsprogs",
+    "setpriv": "util-linux",
+    "sfdisk": "fdisk",
+    "timeout": "coreutils",
+    "tune2fs": "e2fsprogs",
+    "umount": "mount",
+}
+
+# An ordinary user's PATH often lacks the folders where the disk tools live.
+_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
+
+_TIMED_OUT = 124  # coreutils' timeout(1), and 137 when it had to send SIGKILL
+_KILLED = 137
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one program may use.
+
+    Attributes:
+        seconds: wall clock time, after which it is ended.
+        memory: address space in bytes.
+    """
+
+    seconds: int
+    memory: int
+
+
+# Tools that parse an image work on files that a stranger made.
+INSPECT = Limits(seconds=60, memory=1 << 30)
+TRANSFORM = Limits(seconds=4 * 3600, memory=4 << 30)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A program that has ended: its exit status and what it wrote."""
+
+    status: int
+    output: bytes
+    errors: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output, with bytes that are not UTF-8 replaced."""
+        return self.output.decode("utf-8", "replace")
+
+    @property
+    def complaint(self) -> str:
+        """The last line of standard error (else of standard output), printable."""
+        for stream in (self.errors, self.output):
+            lines = stream.decode("utf-8", "replace").strip().splitlines()
+            if lines:
+                return printable(lines[-1].strip())[:400]
+        return "it said nothing"
+
+
+class Runner(ABC):
+    """Starts programs. Subclasses know how; the rules are the same for all."""
+
+    @abstractmethod
+    def execute(self, argv: Sequence[str], data: bytes | None) -> Completed:
+        """Run `argv` to its end in the C locale, with `data` on standard input."""
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        limits: Limits = INSPECT,
+        data: bytes | None = None,
+        accept: Collection[int] = (0,),
+    ) -> Completed:
+        """Run a program within `limits` and return what it wrote.
+
+        Raises:
+            ToolError: it is not installed, took too long, or ended with a status
+                that is not in `accept`.
+        """
+        tool = argv[0]
+        # A program must not outlive a killed module: the kernel kills both
+        # timeout(1) and what it started when the process above them dies.
+        orphan_guard = (find("setpriv"), "--pdeathsig", "KILL")
+        bounded = [
+            *(*orphan_guard, find("prlimit"), f"--as={limits.memory}", "--core=0", "--"),
+            *(find("timeout"), "--kill-after=5", str(limits.seconds)),
+            *(*orphan_guard, find(tool), *argv[1:]),
+        ]
+        done = self.execute(bounded, data)
+        if done.status in accept:
+            return done
+        if done.status in (_TIMED_OUT, _KILLED):
+            raise ToolError(f"{tool} was ended after {limits.seconds} s", hint="the image may be damaged or hostile")
+        raise ToolError(f"{tool} failed with status {done.status}: {done.complaint}")
+
+
+def find(tool: str) -> str:
+    """Return the path of a program.
+
+    Raises:
+        ToolError: it is not installed; the hint names the package.
+    """
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    path = shutil.which(tool, path=os.pathsep.join([*folders, *_SYSTEM_FOLDERS]))
+    if path:
+        return path
+    package = _PACKAGES.get(tool, tool)
+    raise ToolError(f"the program {tool} is not installed", hint=f"install the package {package} on the builder")
+
+
+__all__ = ["INSPECT", "TRANSFORM", "Completed", "Limits", "Runner", "find"]

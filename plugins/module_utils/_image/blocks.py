@@ -1,0 +1,159 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""Bytes of image files: holes, reflinks, and copies that keep both."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, SpaceError
+
+# linux/fs.h: _IOW(0x94, 13, struct file_clone_range)
+_FICLONERANGE = 0x4020940D
+
+_CANNOT_CLONE = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS)
+_PIECE = 1 << 30  # the kernel caps one copy at 2 GiB
+
+
+def data_extents(descriptor: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield (offset, length) of what is not a hole between two offsets, in bytes."""
+    offset = start
+    while offset < end:
+        try:
+            begin = os.lseek(descriptor, offset, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # only a hole is left
+                return
+            raise
+        if begin >= end:
+            return
+        offset = min(os.lseek(descriptor, begin, os.SEEK_HOLE), end)
+        yield begin, offset - begin
+
+
+def copy_range(source: int, target: int, *, source_offset: int, target_offset: int, length: int) -> None:
+    """Copy `length` bytes between open files; holes stay holes, extents are shared where possible.
+
+    The target's range must be a hole: nothing is written over holes of the source.
+    """
+    if _clone(source, target, source_offset, target_offset, length):
+        return
+    shift = target_offset - source_offset
+    for offset, size in data_extents(source, source_offset, source_offset + length):
+        _copy_extent(source, target, offset, offset + shift, size)
+
+
+def _clone(source: int, target: int, source_offset: int, target_offset: int, length: int) -> bool:
+    request = struct.pack("=qQQQ", source, source_offset, length, target_offset)
+    try:
+        fcntl.ioctl(target, _FICLONERANGE, request)
+    except OSError as error:
+        if error.errno in _CANNOT_CLONE:
+            return False
+        raise
+    return True
+
+
+def _copy_extent(source: int, target: int, source_offset: int, target_offset: int, length: int) -> None:
+    while length:
+        copied = os.copy_file_range(source, target, min(length, _PIECE), source_offset, target_offset)
+        if copied == 0:
+            raise OSError(errno.EIO, "the file became shorter while it was copied")
+        source_offset += copied
+        target_offset += copied
+        length -= copied
+
+
+def insert_hole(runner: Runner, path: str, length: int) -> None:
+    """Move all of a file back by `length` bytes, a multiple of the filesystem's block size.
+
+    ext4 and xfs do that without copying. Elsewhere the file is copied, which
+    costs nothing where extents can be shared.
+    """
+    done = runner.run(
+        ["fallocate", "--insert-range", "--offset", "0", "--length", str(length), "--", path],
+        accept=range(256),
+    )
+    if done.status == 0:
+        return
+    size = os.stat(path).st_size
+    with new_file(path) as moved, open(path, "rb") as reader, open(moved, "r+b") as writer:
+        writer.truncate(size + length)
+        copy_range(reader.fileno(), writer.fileno(), source_offset=0, target_offset=length, length=size)
+
+
+def require_space(folder: str, needed: int) -> None:
+    """Check that `needed` bytes are free where `folder` is.
+
+    Raises:
+        SpaceError: they are not.
+    """
+    status = os.statvfs(folder)
+    free = status.f_bavail * status.f_frsize
+    if free < needed:
+        raise SpaceError(
+            f"{needed} bytes are needed but only {free} are free",
+            where=folder,
+            hint="free some space or use another folder",
+        )
+
+
+@contextmanager
+def new_file(path: str, *, mode: int = 0o600) -> Iterator[str]:
+    """Give a name to write to; it becomes `path` in one step at the end, or nothing is left.
+
+    Raises:
+        SpaceError: the filesystem filled up meanwhile.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    partial = os.path.join(folder, f".{os.path.basename(path)}.{os.getpid()}.part")
+    try:
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise SpaceError("the filesystem is full", where=folder, hint="free some space") from error
+        raise
+    finally:
+        if os.path.lexists(partial):
+            os.unlink(partial)
+
+
+@contextmanager
+def locked(path: str) -> Iterator[None]:
+    """Hold an image file for oneself while it is changed.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise InputError("another run is working on this file", where=path, hint="wait for it to end") from None
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: str) -> None:
+    """Wait until a file's (or folder's) content is on its disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+__all__ = ["copy_range", "data_extents", "insert_hole", "locked", "new_file", "require_space", "sync_file"]

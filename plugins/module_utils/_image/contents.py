@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""What a raw image holds: one filesystem, or a partition table with filesystems."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems, partitions
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
+from ansible_collections.voc.cluster.plugins.module_utils._image.probe import SECTOR, has_partition_table, probe
+
+
+@dataclass(frozen=True)
+class Region:
+    """A place in the image where a filesystem may be, and the one that is there."""
+
+    volume: Volume
+    filesystem: Filesystem | None
+    partition: int | None = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A raw image, looked into.
+
+    Attributes:
+        size: of the image, in bytes.
+        table: its partition table; None for a partition image.
+        regions: the partitions, or the whole file where there is no table.
+    """
+
+    size: int
+    table: partitions.Table | None
+    regions: tuple[Region, ...]
+
+    @property
+    def layout(self) -> str:
+        """``disk``, ``partition``, or ``unknown`` when there is nothing to recognise."""
+        if self.table:
+            return "disk"
+        return "partition" if self.regions[0].filesystem else "unknown"
+
+
+def look(runner: Runner, path: str) -> Contents:
+    """Look into a raw image without a mount."""
+    size = os.stat(path).st_size
+    with open(path, "rb") as file:
+        sector = file.read(SECTOR)
+    if not has_partition_table(sector, size // SECTOR):
+        volume = Volume(path, 0, size)
+        return Contents(size, None, (Region(volume, filesystems.identify(volume)),))
+    table = partitions.read(runner, path, size)
+    regions = []
+    for part in table.partitions:
+        volume = Volume(path, table.offset(part), table.length(part))
+        regions.append(Region(volume, filesystems.identify(volume), part.number))
+    return Contents(size, table, tuple(regions))
+
+
+def require_raw(path: str) -> None:
+    """Refuse a working image that is not raw.
+
+    Raises:
+        InputError: its bytes are those of another format, or of a compressed file.
+    """
+    seen = probe(path)
+    if seen.name != "raw":
+        raise InputError(f"it is a {seen.name} file", where=path, hint="convert it to raw with image_convert first")
+
+
+def root_volume(runner: Runner, path: str) -> tuple[Volume, Filesystem]:
+    """Return where the root filesystem of a raw image is.
+
+    Raises:
+        InputError: the image is not raw, or its filesystem is not supported.
+        GuestError: none, or more than one, could be the root.
+    """
+    require_raw(path)
+    contents = look(runner, path)
+    if contents.table is None:
+        volume = contents.regions[0].volume
+        return volume, filesystems.require_ext(volume)
+    candidates = [(region.volume, region.filesystem) for region in contents.regions if region.filesystem]
+    roots = [(volume, found) for volume, found in candidates if found.is_ext]
+    if len(roots) == 1:
+        return roots[0]
+    seen = ", ".join(found.type for _volume, found in candidates) or "none"
+    raise GuestError(
+        f"its root filesystem cannot be told (filesystems found: {seen})",
+        where=path,
+        hint="give an image with one ext2, ext3 or ext4 filesystem",
+    )
+
+
+__all__ = ["Contents", "Region", "look", "require_raw", "root_volume"]
