@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""The guest's accounts, read from its own files and never through the host's libraries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, View
+
+_BLOB = 1  # the field of an authorized_keys line that is the key itself, after its type
+
+
+@dataclass(frozen=True)
+class Account:
+    """A line of /etc/passwd."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+def find_account(view: View, name: str) -> Account:
+    """Return an account by its name.
+
+    Raises:
+        GuestError: the guest has none of that name.
+    """
+    for line in (tree.read_text(view, "/etc/passwd") or "").splitlines():
+        fields = line.split(":")
+        if len(fields) >= 7 and fields[0] == name and fields[2].isdigit() and fields[3].isdigit():
+            return Account(name, int(fields[2]), int(fields[3]), fields[5] or "/")
+    raise GuestError(f"the guest has no user {name}", where="/etc/passwd", hint="create it, or correct the name")
+
+
+def user_id(view: View, name: str) -> int:
+    """Return the number of a user that is given by name or number."""
+    return int(name) if name.isdigit() else find_account(view, name).uid
+
+
+def group_id(view: View, name: str) -> int:
+    """Return the number of a group that is given by name or number.
+
+    Raises:
+        GuestError: the guest has none of that name.
+    """
+    if name.isdigit():
+        return int(name)
+    for line in (tree.read_text(view, "/etc/group") or "").splitlines():
+        fields = line.split(":")
+        if len(fields) >= 3 and fields[0] == name and fields[2].isdigit():
+            return int(fields[2])
+    raise GuestError(f"the guest has no group {name}", where="/etc/group", hint="create it, or correct the name")
+
+
+def authorize_key(plan: Plan, user: str, key: str) -> None:
+    """Let an ssh public key log in as a user.
+
+    sshd ignores the file unless it and its folder belong to the user and are
+    writable by nobody else.
+    """
+    account = find_account(plan, user)
+    folder = f"{account.home.rstrip('/')}/.ssh"
+    path = f"{folder}/authorized_keys"
+    text = tree.read_text(plan, path) or ""
+    present = {_key_blob(line) for line in text.splitlines()}
+    if _key_blob(key) not in present:
+        text = f"{text.rstrip()}\n{key.strip()}\n".lstrip("\n")
+    plan.make_directory(folder, Attributes(0o700, account.uid, account.gid))
+    plan.write(path, text.encode("utf-8", "surrogateescape"), Attributes(0o600, account.uid, account.gid))
+
+
+def _key_blob(line: str) -> str:
+    """Return what identifies a key: its encoded bytes, without options and comment."""
+    words = line.split()
+    for word, following in zip(words, words[_BLOB:]):
+        if word.startswith(("ssh-", "ecdsa-", "sk-")):
+            return following
+    return line.strip()
+
+
+__all__ = ["Account", "authorize_key", "find_account", "group_id", "user_id"]

@@ -1,0 +1,235 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""GuestTree for ext2/3/4 through debugfs: no root, no loop device, no mount.
+
+One debugfs process lists a directory or reads a file; all changes go through
+one more. debugfs reads its commands as lines and reports failure only as text
+on standard error, so a name that a line cannot hold is refused before anything
+is done, and any unexpected word on standard error is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import INSPECT, TRANSFORM, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import (
+    GuestError,
+    InputError,
+    SpaceError,
+    ToolError,
+    printable,
+)
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
+
+_ROOT_INODE = 2
+_NEEDS_RECOVERY = 0x4  # incompatible feature bit of a journal that was not replayed
+
+# ls -p prints /inode/mode/uid/gid/name/size/, and no size for directories.
+_LISTED = re.compile(rb"^/(\d+)/(\d+)/(\d+)/(\d+)/([^/]*)/(\d*)/$")
+_BANNER = re.compile(r"^debugfs \d")
+_FAST_LINK = b'Fast link dest: "'
+
+
+class ExtTree(GuestTree):
+    """The files of an ext filesystem in a region of an image file."""
+
+    def __init__(self, runner: Runner, volume: Volume) -> None:
+        self._runner = runner
+        self._volume = volume
+        self._listings: dict[str, dict[str, tuple[int, Entry]]] = {}
+
+    def lstat(self, path: str) -> Entry | None:
+        found = self._find(path)
+        return found[1] if found else None
+
+    def listdir(self, path: str) -> list[str]:
+        return [name for name in self._list(path) if name not in (".", "..")]
+
+    def readlink(self, path: str) -> str:
+        inode, entry = self._require(path)
+        if entry.size >= 60:  # shorter ones are kept in the inode itself
+            target = self._ask(f"cat <{inode}>")
+        else:
+            shown = self._ask(f"stat <{inode}>")
+            start = shown.find(_FAST_LINK)
+            if start < 0:
+                target = self._ask(f"cat <{inode}>")
+            else:
+                start += len(_FAST_LINK)
+                target = shown[start : start + entry.size]
+        return os.fsdecode(target)
+
+    def read(self, path: str) -> bytes:
+        inode, entry = self._require(path)
+        if entry.size > tree.READ_LIMIT:
+            raise GuestError(f"the file has {entry.size} bytes, too many to read", where=path)
+        content = self._ask(f"cat <{inode}>")
+        if len(content) != entry.size:
+            raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
+        return content
+
+    def apply(self, changes: Sequence[tree.Change]) -> None:
+        found = identify(self._volume)
+        if found and found.incompatible & _NEEDS_RECOVERY:
+            raise InputError(
+                "the filesystem was not unmounted cleanly",
+                where=self._volume.path,
+                hint="let image_layout or e2fsck -f repair it first",
+            )
+        with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
+            commands = _Script(self, folder)
+            for change in changes:
+                commands.add(change)
+            script = os.path.join(folder, "commands")
+            with open(script, "wb") as file:
+                file.write(os.fsencode("".join(f"{line}\n" for line in commands.lines)))
+            self._debugfs(["-w", "-f", script], TRANSFORM.seconds)
+        self._listings.clear()
+
+    def attribute_names(self, path: str) -> list[str]:
+        """Return the names of a file's extended attributes."""
+        inode, _entry = self._require(path)
+        shown = self._ask(f"ea_list <{inode}>").decode("utf-8", "replace")
+        return [match.group(1) for match in re.finditer(r"^  ([\w.@-]+) \(\d+\)", shown, re.MULTILINE)]
+
+    def save_attribute(self, path: str, name: str, target: str) -> None:
+        """Write the value of an extended attribute to a file on the builder."""
+        inode, _entry = self._require(path)
+        self._ask(f'ea_get -f "{target}" <{inode}> {name}')
+
+    def _find(self, path: str) -> tuple[int, Entry] | None:
+        if path == "/":
+            return self._list("/")["."]
+        above = tree.parent(path)
+        holder = self._find(above)
+        if holder is None or holder[1].kind != "directory":
+            return None
+        return self._list(above).get(path.rpartition("/")[2])
+
+    def _require(self, path: str) -> tuple[int, Entry]:
+        found = self._find(path)
+        if found is None:
+            raise GuestError("there is no such file in the guest", where=path)
+        return found
+
+    def _list(self, path: str) -> dict[str, tuple[int, Entry]]:
+        if path not in self._listings:
+            inode = _ROOT_INODE if path == "/" else self._require(path)[0]
+            self._listings[path] = parse_listing(self._ask(f"ls -p <{inode}>"))
+        return self._listings[path]
+
+    def _ask(self, request: str) -> bytes:
+        return self._debugfs(["-R", request], INSPECT.seconds)
+
+    def _debugfs(self, arguments: list[str], seconds: int) -> bytes:
+        limits = INSPECT if seconds == INSPECT.seconds else TRANSFORM
+        done = self._runner.run(["debugfs", *arguments, self._volume.e2fs_name], limits=limits)
+        complaints = [
+            line for line in done.errors.decode("utf-8", "replace").splitlines() if line and not _BANNER.match(line)
+        ]
+        if complaints:
+            text = printable("; ".join(complaints))[:400]
+            if "allocate" in text:
+                raise SpaceError(f"the image is full ({text})", where=self._volume.path, hint="give it a larger disk")
+            raise ToolError(f"debugfs failed: {text}", where=self._volume.path)
+        return done.output
+
+
+class _Script:
+    """Turns changes into debugfs commands; file contents wait in a folder of the builder."""
+
+    def __init__(self, source: ExtTree, folder: str) -> None:
+        self.lines: list[str] = []
+        self._source = source
+        self._folder = folder
+        self._count = 0
+
+    def add(self, change: tree.Change) -> None:
+        """Append the commands for one change."""
+        above, _slash, name = change.path.rpartition("/")
+        self.lines.append(f"cd {_quote(above or '/', change.path)}")
+        word = _quote(name, change.path)
+        if isinstance(change, tree.PutFile):
+            self._put_file(change, word)
+        elif isinstance(change, tree.PutDirectory):
+            self.lines.append(f"mkdir {word}")
+            self._attributes(word, 0o040000, change.attributes)
+        elif isinstance(change, tree.PutSymlink):
+            self.lines.append(f"symlink {word} {_quote(change.target, change.path)}")
+        elif isinstance(change, tree.Delete):
+            self.lines.append(f"{'rmdir' if change.kind == 'directory' else 'rm'} {word}")
+        else:
+            entry = self._source.lstat(change.path)
+            kind = 0o040000 if entry and entry.kind == "directory" else 0o100000
+            self._attributes(word, kind, change.attributes)
+
+    def _put_file(self, change: tree.PutFile, word: str) -> None:
+        content = self._new_file(change.content)
+        kept: list[tuple[str, str]] = []
+        if change.replaces:
+            for attribute in self._source.attribute_names(change.path):
+                saved = self._new_file(b"")
+                self._source.save_attribute(change.path, attribute, saved)
+                kept.append((attribute, saved))
+            self.lines.append(f"rm {word}")
+        self.lines.append(f"write {_quote(content, content)} {word}")
+        self._attributes(word, 0o100000, change.attributes)
+        for attribute, saved in kept:
+            self.lines.append(f"ea_set -f {_quote(saved, saved)} {word} {attribute}")
+
+    def _attributes(self, word: str, kind: int, attributes: Attributes) -> None:
+        self.lines.append(f"set_inode_field {word} mode 0{kind | attributes.mode:o}")
+        self.lines.append(f"set_inode_field {word} uid {attributes.uid}")
+        self.lines.append(f"set_inode_field {word} gid {attributes.gid}")
+
+    def _new_file(self, content: bytes) -> str:
+        self._count += 1
+        path = os.path.join(self._folder, str(self._count))
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+
+def parse_listing(output: bytes) -> dict[str, tuple[int, Entry]]:
+    """Read what ``ls -p`` printed: name -> (inode, entry).
+
+    A name with a newline would take two lines, neither of which is an entry;
+    it cannot be expressed here and is left out.
+    """
+    names: dict[str, tuple[int, Entry]] = {}
+    for line in output.split(b"\n"):
+        match = _LISTED.match(line)
+        if match:
+            inode, mode, uid, gid, name, size = match.groups()
+            entry = Entry.from_mode(int(mode, 8), int(uid), int(gid), int(size or 0))
+            names[os.fsdecode(name)] = (int(inode), entry)
+    return names
+
+
+def _quote(word: str, path: str) -> str:
+    """Return a word as debugfs reads it: in double quotes, inner ones doubled.
+
+    Raises:
+        GuestError: no line of commands can hold it.
+    """
+    if re.search(r"[\0-\x1f\x7f]", word) or word.startswith("<"):
+        raise GuestError(
+            "debugfs cannot express this name",
+            where=path,
+            hint="use access: mounted as root, or choose another name",
+        )
+    escaped = word.replace('"', '""')
+    return f'"{escaped}"'
+
+
+__all__ = ["ExtTree", "parse_listing"]

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""The guest's fstab: one entry changed, every other line left as it is (format: man 5 fstab)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
+
+PATH = "/etc/fstab"
+
+
+@dataclass(frozen=True)
+class FstabEntry:
+    """One mount; `options` as fstab joins them with commas."""
+
+    source: str
+    path: str
+    type: str
+    options: tuple[str, ...] = ("defaults",)
+    dump: int = 0
+    check: int = 0
+
+    @property
+    def line(self) -> str:
+        """The entry as a line of the file, without its end."""
+        words = (self.source, self.path, self.type, ",".join(self.options))
+        return " ".join([*(_escape(word) for word in words), str(self.dump), str(self.check)])
+
+
+def parse(text: str) -> list[FstabEntry]:
+    """Return the entries of an fstab; lines that are none are passed over."""
+    return [entry for entry in map(_parse_line, text.splitlines()) if entry]
+
+
+def with_entry(text: str, entry: FstabEntry) -> str:
+    """Return the text with `entry` in the place of the one for the same path, else at the end.
+
+    Swap areas have no path of their own; they are told apart by their source.
+    """
+    return _replace(text, entry.path, entry.source, entry.line)
+
+
+def without_entry(text: str, path: str) -> str:
+    """Return the text without the entry for a path."""
+    return _replace(text, path, path, None)
+
+
+def adapt(text: str, root: FstabEntry) -> tuple[str, list[str]]:
+    """Fit the fstab of an image to a disk that has nothing but the root filesystem.
+
+    An entry for a device that is not there holds up the boot for a minute and
+    a half and ends in the emergency shell, so such entries become comments.
+    The root entry keeps its options.
+
+    Returns:
+        The new text, and the paths (for swap: the sources) that were switched off.
+    """
+    switched_off: list[str] = []
+    lines: list[str] = []
+    for line in text.splitlines():
+        seen = _parse_line(line)
+        if seen and seen.path != "/" and seen.source != root.source and _needs_device(seen):
+            switched_off.append(seen.source if seen.type == "swap" else seen.path)
+            lines.append(f"# voc.cluster: no such device in this image: {line}")
+        else:
+            lines.append(line)
+        if seen and seen.path == "/":
+            root = replace(root, options=seen.options)
+    return with_entry("".join(f"{line}\n" for line in lines), root), switched_off
+
+
+def _needs_device(entry: FstabEntry) -> bool:
+    on_device = entry.source.startswith(("/dev/", "UUID=", "LABEL=", "PARTUUID=", "PARTLABEL="))
+    return on_device and not {"noauto", "nofail"} & set(entry.options)
+
+
+def _replace(text: str, path: str, source: str, line: str | None) -> str:
+    kept: list[str] = []
+    placed = line is None
+    for old in text.splitlines():
+        seen = _parse_line(old)
+        same = seen and (seen.source == source if seen.path in ("none", "swap") else seen.path == path)
+        if not same:
+            kept.append(old)
+        elif not placed and line is not None:
+            kept.append(line)
+            placed = True
+    if not placed and line is not None:
+        kept.append(line)
+    return "".join(f"{old}\n" for old in kept)
+
+
+def _parse_line(line: str) -> FstabEntry | None:
+    words = line.split()
+    if len(words) < 3 or words[0].startswith("#"):
+        return None
+    source, path, kind = (_unescape(word) for word in words[:3])
+    options = tuple(_unescape(words[3]).split(",")) if len(words) > 3 else ("defaults",)
+    numbers = [int(word) if word.isdigit() else 0 for word in words[4:6]]
+    dump, check = (*numbers, 0, 0)[:2]
+    return FstabEntry(source, path.rstrip("/") or "/", kind, options, dump, check)
+
+
+def _escape(word: str) -> str:
+    if not word or "\n" in word or "\0" in word:
+        raise InputError(f"{word!r} cannot be written to fstab", hint="give a word on one line")
+    return re.sub(r"[ \t\\#]", lambda match: f"\\{ord(match.group()):03o}", word)
+
+
+def _unescape(word: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), word)
+
+
+__all__ = ["PATH", "FstabEntry", "adapt", "parse", "with_entry", "without_entry"]

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""GuestTree for whatever the kernel mounts, in a mount namespace of this process alone.
+
+Everything lives as long as the process: the loop device frees itself when the
+mount goes, the mount when the namespace goes. So even SIGKILL leaves nothing.
+Needs root, and lets the host kernel parse the filesystem: the `ext` driver is
+preferred where it serves.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError, SpaceError
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
+
+# The folder that the private mount covers: it exists everywhere (FHS 3.14) and
+# nobody outside this process sees it covered.
+MOUNT_POINT = "/mnt"
+
+_CLONE_NEWNS = 0x00020000
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# A superblock can ask for a kernel panic on errors; the explicit option overrides it.
+_OPTIONS = "loop,rw,nodev,nosuid,noatime,errors=remount-ro"
+
+
+@contextmanager
+def private_mounts() -> Iterator[None]:
+    """Put this process into a mount namespace of its own, and back in the end.
+
+    Raises:
+        InputError: the user may not do that.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    folder = os.getcwd()
+    before = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if libc.unshare(_CLONE_NEWNS) != 0:
+            raise InputError(f"mounting needs root ({os.strerror(ctypes.get_errno())})", hint="run the builder as root")
+        try:
+            yield
+        finally:
+            if libc.setns(before, _CLONE_NEWNS) != 0:
+                raise OSError(ctypes.get_errno(), "cannot return to the mount namespace")
+            os.chdir(folder)
+    finally:
+        os.close(before)
+
+
+@contextmanager
+def mounted(runner: Runner, volume: Volume, filesystem: str) -> Iterator[str]:
+    """Mount a filesystem of an image privately and give the mount point."""
+    with private_mounts():
+        runner.run(["mount", "--make-rprivate", "/"])
+        place = f"offset={volume.offset},sizelimit={volume.size}"
+        runner.run(
+            [
+                *("mount", "-t", filesystem, "-o", f"{_OPTIONS},{place}"),
+                *("--", os.path.abspath(volume.path), MOUNT_POINT),
+            ]
+        )
+        try:
+            yield MOUNT_POINT
+        finally:
+            runner.run(["umount", "--", MOUNT_POINT])
+
+
+class MountedTree(GuestTree):
+    """The files below a mount point, reached one component at a time and never through a link."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def lstat(self, path: str) -> Entry | None:
+        try:
+            with self._folder(path) as (folder, name):
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return Entry.from_mode(found.st_mode, found.st_uid, found.st_gid, found.st_size)
+
+    def readlink(self, path: str) -> str:
+        with self._folder(path) as (folder, name):
+            return os.readlink(name, dir_fd=folder)
+
+    def listdir(self, path: str) -> list[str]:
+        with self._folder(path) as (folder, name):
+            descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            return os.listdir(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def read(self, path: str) -> bytes:
+        with self._folder(path) as (folder, name):
+            # O_NONBLOCK: a FIFO must not hold up the open.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+            descriptor = os.open(name, flags, dir_fd=folder)
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise GuestError("it is not a regular file", where=path)
+            if found.st_size > tree.READ_LIMIT:
+                raise GuestError(f"the file has {found.st_size} bytes, too many to read", where=path)
+            return file.read(tree.READ_LIMIT)
+
+    def apply(self, changes: Sequence[tree.Change]) -> None:
+        try:
+            for change in changes:
+                with self._folder(change.path) as (folder, name):
+                    _apply(folder, name, change)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise SpaceError("the image is full", where=self._root, hint="give it a larger disk") from error
+            raise
+
+    @contextmanager
+    def _folder(self, path: str) -> Iterator[tuple[int, str]]:
+        """Open the directory that holds a real path; give it and the last component."""
+        names = [name for name in path.split("/") if name]
+        descriptor = os.open(self._root, _FOLDER)
+        try:
+            for name in names[:-1]:
+                below = os.open(name, _FOLDER, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = below
+            yield descriptor, names[-1] if names else "."
+        finally:
+            os.close(descriptor)
+
+
+def _apply(folder: int, name: str, change: tree.Change) -> None:
+    if isinstance(change, tree.PutFile):
+        _put_file(folder, name, change)
+    elif isinstance(change, tree.PutDirectory):
+        os.mkdir(name, dir_fd=folder)
+        _set(folder, name, change.attributes, os.O_DIRECTORY)
+    elif isinstance(change, tree.PutSymlink):
+        os.symlink(change.target, name, dir_fd=folder)
+    elif isinstance(change, tree.SetAttributes):
+        _set(folder, name, change.attributes, os.O_NONBLOCK)
+    elif change.kind == "directory":
+        os.rmdir(name, dir_fd=folder)
+    else:
+        os.unlink(name, dir_fd=folder)
+
+
+def _put_file(folder: int, name: str, change: tree.PutFile) -> None:
+    """Write beside the old file and rename over it: other hard links keep their content."""
+    beside = f".voc-{secrets.token_hex(8)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(beside, flags, 0o600, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(change.content)
+            file.flush()
+            os.fchown(file.fileno(), change.attributes.uid, change.attributes.gid)
+            os.fchmod(file.fileno(), change.attributes.mode)
+            if change.replaces:
+                _copy_extended(folder, name, file.fileno())
+        os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(beside, dir_fd=folder)
+        raise
+
+
+def _copy_extended(folder: int, name: str, target: int) -> None:
+    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        for attribute in os.listxattr(source):
+            os.setxattr(target, attribute, os.getxattr(source, attribute))
+    finally:
+        os.close(source)
+
+
+def _set(folder: int, name: str, attributes: Attributes, flags: int) -> None:
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, dir_fd=folder)
+    try:
+        os.fchown(descriptor, attributes.uid, attributes.gid)
+        os.fchmod(descriptor, attributes.mode)
+    finally:
+        os.close(descriptor)
+
+
+__all__ = ["MOUNT_POINT", "MountedTree", "mounted", "private_mounts"]

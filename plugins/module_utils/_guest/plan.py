@@ -1,0 +1,272 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""A plan: the guest as it will be, worked out before anything is touched.
+
+Edits read and write a `Plan` as if it were the guest. What differs from the
+guest in the end are the changes: check mode and diff show them, `apply` does
+them in one batch. Edits that cancel out, or were already true, leave nothing.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ToolError, printable
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
+
+_SHOWN_LIMIT = 64 << 10
+
+
+@dataclass(frozen=True)
+class _Node:
+    """What a path will be; `content` None in a file means: as it is in the guest."""
+
+    entry: Entry
+    content: bytes | None = None
+    target: str = ""
+
+
+class Plan:
+    """A view of the guest with changes laid over it."""
+
+    def __init__(self, base: GuestTree) -> None:
+        self._base = base
+        self._nodes: dict[str, _Node | None] = {}
+
+    # What is there: the questions of tree.View.
+
+    def lstat(self, path: str) -> Entry | None:
+        """See `tree.View`."""
+        if path in self._nodes:
+            node = self._nodes[path]
+            return node.entry if node else None
+        above = tree.parent(path)
+        if path != "/" and above in self._nodes:
+            node = self._nodes[above]
+            if node is None or node.entry.kind != "directory":
+                return None
+        return self._base.lstat(path)
+
+    def readlink(self, path: str) -> str:
+        """See `tree.View`."""
+        node = self._nodes.get(path)
+        return node.target if node else self._base.readlink(path)
+
+    def listdir(self, path: str) -> list[str]:
+        """See `tree.View`."""
+        before = self._base.lstat(path)
+        names = set(self._base.listdir(path)) if before and before.kind == "directory" else set()
+        for other, node in self._nodes.items():
+            if other != "/" and tree.parent(other) == path:
+                name = other.rpartition("/")[2]
+                (names.add if node else names.discard)(name)
+        return sorted(names)
+
+    def read(self, path: str) -> bytes:
+        """See `tree.View`."""
+        node = self._nodes.get(path)
+        if node and node.content is not None:
+            return node.content
+        return self._base.read(path)
+
+    # What shall be there. These take any guest path.
+
+    def write(self, path: str, content: bytes, attributes: Attributes | None = None) -> None:
+        """Make a file, or replace its content; links are followed, parents made.
+
+        Args:
+            attributes: None keeps those of an existing file.
+        """
+        real, entry = tree.lookup(self, path)
+        if entry and entry.kind != "file":
+            raise GuestError(f"a {entry.kind} stands where a file should be", where=path)
+        self._make_parents(real)
+        kept = entry.attributes if entry else Attributes()
+        self._nodes[real] = _Node(Entry("file", attributes or kept, len(content)), content)
+
+    def make_directory(self, path: str, attributes: Attributes | None = None) -> None:
+        """Make a directory and its parents; an existing one takes on given attributes."""
+        real, entry = tree.lookup(self, path)
+        if entry and entry.kind != "directory":
+            raise GuestError(f"a {entry.kind} stands where a directory should be", where=path)
+        if entry is None:
+            self._make_parents(real)
+            self._nodes[real] = _Node(Entry("directory", attributes or Attributes(0o755)))
+        elif attributes:
+            self._change_attributes(real, entry, attributes)
+
+    def set_attributes(self, path: str, attributes: Attributes) -> None:
+        """Change permission bits and owner of what stands at a path."""
+        real, entry = tree.lookup(self, path)
+        if entry is None:
+            raise GuestError("there is no such file in the guest", where=path)
+        self._change_attributes(real, entry, attributes)
+
+    def symlink(self, path: str, target: str) -> None:
+        """Make a symbolic link; a file or link in its place is replaced."""
+        real = tree.resolve(self, path, follow=False)
+        entry = self.lstat(real)
+        if entry and entry.kind == "symlink" and self.readlink(real) == target:
+            return
+        if entry and entry.kind == "directory":
+            raise GuestError("a directory stands where a link should be", where=path)
+        self._make_parents(real)
+        self._nodes[real] = _Node(Entry("symlink", Attributes(0o777), len(target)), target=target)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, a link (not what it points to) or a whole directory; nothing when absent."""
+        real = tree.resolve(self, path, follow=False)
+        entry = self.lstat(real)
+        if entry is None:
+            return
+        if real == "/":
+            raise GuestError("the guest's root cannot be removed", where=path)
+        if entry.kind == "directory":
+            for name in self.listdir(real):
+                self.remove(f"{real}/{name}")
+        self._nodes[real] = None
+
+    def _make_parents(self, real: str) -> None:
+        above = tree.parent(real)
+        if above != real and self.lstat(above) is None:
+            self._make_parents(above)
+            self._nodes[above] = _Node(Entry("directory", Attributes(0o755)))
+
+    def _change_attributes(self, real: str, entry: Entry, attributes: Attributes) -> None:
+        node = self._nodes.get(real)
+        content = node.content if node else None
+        self._nodes[real] = _Node(replace(entry, attributes=attributes), content)
+
+    # The outcome.
+
+    def changes(self) -> list[tree.Change]:
+        """Return what must be done, removals first and parents before children."""
+        removals: list[tree.Change] = []
+        additions: list[tree.Change] = []
+        for path in sorted(self._nodes, key=lambda name: name.count("/")):
+            before, node = self._base.lstat(path), self._nodes[path]
+            if before and (node is None or self._must_go(path, before, node)):
+                removals.append(tree.Delete(path, before.kind))
+                before = None
+            if node and not (before and self._same(path, before, node)):
+                additions.append(self._addition(path, before, node))
+        return [*reversed(removals), *additions]
+
+    def _must_go(self, path: str, before: Entry, node: _Node) -> bool:
+        """Say whether what stands there cannot become the new thing in its place."""
+        if node.entry.kind == before.kind == "symlink":
+            return self._base.readlink(path) != node.target
+        return node.entry.kind != before.kind
+
+    def _same(self, path: str, before: Entry, node: _Node) -> bool:
+        if node.entry.kind != before.kind:
+            return False
+        if node.entry.kind == "symlink":
+            return self._base.readlink(path) == node.target
+        return node.entry.attributes == before.attributes and self._same_content(path, before, node)
+
+    def _same_content(self, path: str, before: Entry, node: _Node) -> bool:
+        if node.content is None:
+            return True
+        return before.size == len(node.content) and self._base.read(path) == node.content
+
+    def _addition(self, path: str, before: Entry | None, node: _Node) -> tree.Change:
+        if before and self._same_content(path, before, node):
+            return tree.SetAttributes(path, node.entry.attributes)
+        if node.entry.kind == "directory":
+            return tree.PutDirectory(path, node.entry.attributes)
+        if node.entry.kind == "symlink":
+            return tree.PutSymlink(path, node.target)
+        content = self.read(path) if node.content is None else node.content
+        return tree.PutFile(path, content, node.entry.attributes, replaces=before is not None)
+
+    def apply(self) -> None:
+        """Do all changes in one batch, and look whether they took.
+
+        Raises:
+            ToolError: the guest is not as it was planned.
+        """
+        changes = self.changes()
+        if not changes:
+            return
+        self._base.apply(changes)
+        left = self.changes()
+        if left:
+            raise ToolError("a change to the guest did not take", where=left[0].path)
+
+    def summary(self) -> list[dict[str, str]]:
+        """Return the changes as data: what is done to which path."""
+        verbs = {
+            tree.Delete: "remove",
+            tree.PutFile: "write",
+            tree.PutDirectory: "make directory",
+            tree.PutSymlink: "link",
+            tree.SetAttributes: "set attributes",
+        }
+        return [{"path": printable(change.path), "action": verbs[type(change)]} for change in self.changes()]
+
+    def diff(self) -> list[dict[str, str]]:
+        """Return the changes as Ansible shows them with ``--diff``."""
+        return [
+            {
+                "before_header": printable(change.path),
+                "after_header": printable(change.path),
+                "before": self._show_base(change.path),
+                "after": self._show_change(change),
+            }
+            for change in self.changes()
+        ]
+
+    def _show_base(self, path: str) -> str:
+        entry = self._base.lstat(path)
+        if entry is None:
+            return ""
+        if entry.kind == "symlink":
+            return f"link to {printable(self._base.readlink(path))}\n"
+        if entry.kind == "file":
+            # A file may be large; nobody reads a long one in a diff.
+            content = self._base.read(path) if entry.size <= _SHOWN_LIMIT else b"\0"
+            return _show_file(content, entry.attributes)
+        return f"{entry.kind}, {_show(entry.attributes)}\n"
+
+    def _show_change(self, change: tree.Change) -> str:
+        if isinstance(change, tree.PutFile):
+            return _show_file(change.content, change.attributes)
+        if isinstance(change, tree.PutSymlink):
+            return f"link to {printable(change.target)}\n"
+        if isinstance(change, tree.Delete):
+            return ""
+        entry = self.lstat(change.path)
+        if entry and entry.kind == "file":
+            return _show_file(self.read(change.path), change.attributes)
+        return f"directory, {_show(change.attributes)}\n"
+
+
+def _show(attributes: Attributes) -> str:
+    return f"mode {attributes.mode:04o}, owner {attributes.uid}:{attributes.gid}"
+
+
+def _show_file(content: bytes, attributes: Attributes) -> str:
+    """Return a file for the eye; what not everybody may read is not shown."""
+    head = f"file, {_show(attributes)}\n"
+    if not attributes.mode & 0o004:
+        return f"{head}(content not shown)\n"
+    if b"\0" in content or len(content) > _SHOWN_LIMIT:
+        return f"{head}(not shown: binary, or larger than {_SHOWN_LIMIT} bytes)\n"
+    lines = content.decode("utf-8", "replace").splitlines()
+    return head + "".join(f"{printable(line)}\n" for line in lines)
+
+
+def result(plan: Plan) -> dict[str, t.Any]:
+    """Return a plan as the common part of a module's result."""
+    changes = plan.summary()
+    return {"changed": bool(changes), "changes": changes, "diff": plan.diff()}
+
+
+__all__ = ["Plan", "result"]

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""Units of the guest's systemd, enabled and masked by their links alone (man 5 systemd.unit)."""
+
+from __future__ import annotations
+
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
+
+ADMIN_FOLDER = "/etc/systemd/system"
+_FOLDERS = (ADMIN_FOLDER, "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+_SUFFIXES = (".service", ".socket", ".timer", ".mount", ".automount", ".target", ".path", ".swap")
+_NULL = "/dev/null"
+
+
+def unit_name(name: str) -> str:
+    """Return a unit's full name; a bare one means a service.
+
+    Raises:
+        InputError: it is not the name of a unit.
+    """
+    if not name or "/" in name:
+        raise InputError(f"{name!r} is not the name of a unit")
+    return name if name.endswith(_SUFFIXES) else f"{name}.service"
+
+
+def find_unit(view: View, unit: str) -> str | None:
+    """Return the path of a unit's file in the guest, or None."""
+    for folder in _FOLDERS:
+        path = f"{folder}/{unit}"
+        if tree.lookup(view, path)[1]:
+            return path
+    return None
+
+
+def install_section(text: str) -> dict[str, list[str]]:
+    """Return the words of a unit's [Install] section, by key."""
+    words: dict[str, list[str]] = {}
+    section = ""
+    for raw in text.replace("\\\n", " ").splitlines():
+        line = raw.strip()
+        if line.startswith("["):
+            section = line
+        elif section == "[Install]" and "=" in line and not line.startswith(("#", ";")):
+            key, _equals, value = line.partition("=")
+            words.setdefault(key.strip(), []).extend(value.split())
+    return words
+
+
+def enable(plan: Plan, unit: str) -> None:
+    """Let a unit start at boot, with the units its Also= names.
+
+    Raises:
+        GuestError: there is no such unit, or it cannot be enabled.
+    """
+    _enable(plan, unit, set())
+
+
+def _enable(plan: Plan, unit: str, seen: set[str]) -> None:
+    if unit in seen:
+        return
+    seen.add(unit)
+    if _is_masked(plan, unit):
+        plan.remove(f"{ADMIN_FOLDER}/{unit}")
+    path = find_unit(plan, unit)
+    if path is None:
+        raise GuestError(f"the guest has no unit {unit}", hint="install the package that brings it")
+    install = install_section(tree.read_text(plan, path) or "")
+    if not install:
+        raise GuestError(f"the unit {unit} has no [Install] section and cannot be enabled", where=path)
+    for link in _links(unit, install):
+        plan.symlink(f"{ADMIN_FOLDER}/{link}", path)
+    for other in install.get("Also", ()):
+        _enable(plan, unit_name(other), seen)
+
+
+def disable(plan: Plan, unit: str) -> None:
+    """Keep a unit from being started at boot; nothing when it is absent or not enabled."""
+    path = find_unit(plan, unit)
+    if path is None:
+        return
+    for link in _links(unit, install_section(tree.read_text(plan, path) or "")):
+        place = f"{ADMIN_FOLDER}/{link}"
+        entry = plan.lstat(tree.resolve(plan, place, follow=False))
+        if entry and entry.kind == "symlink":
+            plan.remove(place)
+
+
+def mask(plan: Plan, unit: str) -> None:
+    """Keep a unit from being started at all.
+
+    Raises:
+        GuestError: the administrator's folder holds the unit itself, where the link would go.
+    """
+    path = f"{ADMIN_FOLDER}/{unit}"
+    entry = plan.lstat(tree.resolve(plan, path, follow=False))
+    if entry and entry.kind != "symlink":
+        raise GuestError(f"the unit {unit} stands where its mask would", where=path, hint="disable it instead")
+    plan.symlink(path, _NULL)
+
+
+def unmask(plan: Plan, unit: str) -> None:
+    """Take back `mask`."""
+    if _is_masked(plan, unit):
+        plan.remove(f"{ADMIN_FOLDER}/{unit}")
+
+
+def _is_masked(view: View, unit: str) -> bool:
+    real = tree.resolve(view, f"{ADMIN_FOLDER}/{unit}", follow=False)
+    entry = view.lstat(real)
+    return bool(entry and entry.kind == "symlink" and view.readlink(real) == _NULL)
+
+
+def _links(unit: str, install: dict[str, list[str]]) -> list[str]:
+    """Return the links, below the administrator's folder, that enable a unit."""
+    links = [f"{target}.wants/{unit}" for target in install.get("WantedBy", ())]
+    links += [f"{target}.requires/{unit}" for target in install.get("RequiredBy", ())]
+    links += list(install.get("Alias", ()))
+    return [link for link in links if link != unit and ".." not in link]
+
+
+__all__ = ["ADMIN_FOLDER", "disable", "enable", "find_unit", "install_section", "mask", "unit_name", "unmask"]

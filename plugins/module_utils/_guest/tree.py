@@ -1,0 +1,232 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""GuestTree: the files inside an image, whatever lies beneath.
+
+Paths are those of the guest. A *real* path is absolute, normal, and has no
+symbolic link on the way to its last component; drivers take only real paths,
+and `resolve` makes them. As every link is read here and interpreted inside the
+guest's root, no link can lead out of it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import stat
+import typing as t
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
+
+MAX_LINKS = 40  # as in the kernel
+READ_LIMIT = 16 << 20
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Permission bits and numeric owner of a file."""
+
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands at a path: ``file``, ``directory``, ``symlink`` or ``other``; size in bytes."""
+
+    kind: str
+    attributes: Attributes
+    size: int = 0
+
+    @classmethod
+    def from_mode(cls, mode: int, uid: int, gid: int, size: int) -> Entry:
+        """Make an entry of a full st_mode."""
+        kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink"}
+        return cls(kinds.get(stat.S_IFMT(mode), "other"), Attributes(stat.S_IMODE(mode), uid, gid), size)
+
+
+@dataclass(frozen=True)
+class PutFile:
+    """Make or replace a file; a replaced file's extended attributes are kept."""
+
+    path: str
+    content: bytes
+    attributes: Attributes
+    replaces: bool
+
+
+@dataclass(frozen=True)
+class PutDirectory:
+    """Make a directory; its parent exists by then."""
+
+    path: str
+    attributes: Attributes
+
+
+@dataclass(frozen=True)
+class PutSymlink:
+    """Make a symbolic link where nothing stands."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True)
+class SetAttributes:
+    """Change permission bits and owner of a file or directory."""
+
+    path: str
+    attributes: Attributes
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove a file, a link, or a directory that is empty by then."""
+
+    path: str
+    kind: str
+
+
+Change = t.Union[PutFile, PutDirectory, PutSymlink, SetAttributes, Delete]
+
+
+class View(t.Protocol):
+    """What can be asked of a tree; all paths are real."""
+
+    def lstat(self, path: str) -> Entry | None:
+        """Return what stands at `path`, not following a link, or None."""
+
+    def readlink(self, path: str) -> str:
+        """Return where the link at `path` points."""
+
+    def listdir(self, path: str) -> list[str]:
+        """Return the names in the directory at `path`."""
+
+    def read(self, path: str) -> bytes:
+        """Return the content of the regular file at `path`.
+
+        Raises:
+            GuestError: it is larger than READ_LIMIT bytes.
+        """
+
+
+class GuestTree(ABC):
+    """A driver: reads one thing at a time, changes many things at once."""
+
+    @abstractmethod
+    def lstat(self, path: str) -> Entry | None:
+        """See `View`."""
+
+    @abstractmethod
+    def readlink(self, path: str) -> str:
+        """See `View`."""
+
+    @abstractmethod
+    def listdir(self, path: str) -> list[str]:
+        """See `View`."""
+
+    @abstractmethod
+    def read(self, path: str) -> bytes:
+        """See `View`."""
+
+    @abstractmethod
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Do `changes` in their order.
+
+        Raises:
+            GuestError: a name cannot be expressed by this driver; nothing was done.
+            SpaceError: the image is full.
+        """
+
+
+def resolve(view: View, path: str, *, follow: bool = True) -> str:
+    """Return the real path of a guest path; its last component need not exist.
+
+    Args:
+        follow: whether a link in the last component is followed.
+
+    Raises:
+        GuestError: too many links, or a file stands where a directory must.
+    """
+    done: list[str] = []
+    ahead = _names(path)
+    links = 0
+    while ahead:
+        name = ahead.pop(0)
+        if name == "..":
+            if done:
+                done.pop()
+            continue
+        here = "/" + "/".join([*done, name])
+        entry = view.lstat(here)
+        if entry and entry.kind == "symlink" and (ahead or follow):
+            links += 1
+            if links > MAX_LINKS:
+                raise GuestError("too many symbolic links", where=path)
+            target = view.readlink(here)
+            if target.startswith("/"):
+                done.clear()
+            ahead[:0] = _names(target)
+            continue
+        if entry and ahead and entry.kind != "directory":
+            raise GuestError(f"{here} is not a directory in the guest", where=path)
+        done.append(name)
+    return "/" + "/".join(done)
+
+
+def _names(path: str) -> list[str]:
+    if "\0" in path:
+        raise GuestError("a path contains a NUL character", where=path)
+    return [name for name in path.split("/") if name not in ("", ".")]
+
+
+def lookup(view: View, path: str) -> tuple[str, Entry | None]:
+    """Return a path's real path and what stands there, links followed."""
+    real = resolve(view, path)
+    return real, view.lstat(real)
+
+
+def read_text(view: View, path: str) -> str | None:
+    """Return the text of a guest file, or None when no regular file is there."""
+    real, entry = lookup(view, path)
+    if entry is None or entry.kind != "file":
+        return None
+    return view.read(real).decode("utf-8", "surrogateescape")
+
+
+def names_in(view: View, path: str) -> list[str]:
+    """Return the sorted names in a guest directory; none when it is no directory."""
+    real, entry = lookup(view, path)
+    return sorted(view.listdir(real)) if entry and entry.kind == "directory" else []
+
+
+def parent(path: str) -> str:
+    """Return the directory that holds a real path."""
+    return posixpath.dirname(path)
+
+
+__all__ = [
+    "MAX_LINKS",
+    "READ_LIMIT",
+    "Attributes",
+    "Change",
+    "Delete",
+    "Entry",
+    "GuestTree",
+    "PutDirectory",
+    "PutFile",
+    "PutSymlink",
+    "SetAttributes",
+    "View",
+    "lookup",
+    "names_in",
+    "parent",
+    "read_text",
+    "resolve",
+]
