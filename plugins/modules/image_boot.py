@@ -1,0 +1,118 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_boot
+short_description: Make a disk image bootable by BIOS
+version_added: 0.1.0
+description:
+  - Puts GRUB for BIOS before the first partition, writes its configuration for the kernels in the image, and makes
+    the guest's fstab fit the disk. The root filesystem is found by its UUID everywhere.
+  - Nothing is mounted and no program of the guest is run. The image must have a kernel with its initramfs already,
+    see M(voc.cluster.image_packages).
+  - Entries of fstab for devices that are not in the image become comments, for they would hold up the boot.
+author: the voc.cluster authors (@voc-cluster)
+extends_documentation_fragment:
+  - voc.cluster._attributes
+  - voc.cluster._attributes.image
+  - voc.cluster._attributes.access
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+requirements:
+  - grub-mkimage and GRUB's files for i386-pc
+  - e2fsprogs
+  - sfdisk
+options:
+  kernel_options:
+    description:
+      - What the kernel is given on its command line after the root filesystem.
+      - The last console is the one that the system's own messages go to.
+    type: list
+    elements: str
+    default: [console=tty0, "console=ttyS0,115200n8"]
+"""
+
+EXAMPLES = r"""
+- name: Make the image boot
+  voc.cluster.image_boot:
+    image: /var/tmp/voc-cluster/starworker/disk.raw
+"""
+
+RETURN = r"""
+kernel:
+  description: The version of the kernel that is booted by default.
+  returned: success
+  type: str
+  sample: 6.12.48+deb13-cloud-amd64
+command_line:
+  description: The kernel's command line.
+  returned: success
+  type: str
+  sample: root=UUID=0f2c4a6e-0000-4000-8000-000000000001 ro console=ttyS0,115200n8
+switched_off:
+  description: The entries of fstab that became comments, by their mount points; swap by its device.
+  returned: success
+  type: list
+  elements: str
+  sample: [/dev/xvda2]
+changes:
+  description: What was, or in check mode would be, done to the guest's files.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{path: /boot/grub/grub.cfg, action: write}]
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.voc.cluster.plugins.module_utils._boot import bios
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS
+from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import result
+from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
+from ansible_collections.voc.cluster.plugins.module_utils._module import run
+
+
+def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
+    options = module.params
+    image = options["image"]
+    with locked(image), bios.plan_boot(runner, image, options["kernel_options"], options["access"]) as boot:
+        outcome = result(boot.files)
+        if not module.check_mode:
+            bios.apply(boot)
+    return {
+        **outcome,
+        "changed": outcome["changed"] or boot.loader_changes,
+        "kernel": boot.kernel.version,
+        "command_line": boot.command_line,
+        "switched_off": boot.switched_off,
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "image": {"type": "path", "required": True},
+            "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
+            "kernel_options": {
+                "type": "list",
+                "elements": "str",
+                "default": ["console=tty0", "console=ttyS0,115200n8"],
+            },
+        },
+        supports_check_mode=True,
+    )
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_info
+short_description: Tell what an image is and what is in it
+version_added: 0.1.0
+description:
+  - Tells the format, layout, partition table, filesystems and guest system of an image, by its bytes.
+  - No program of the guest is run and nothing is mounted.
+author: the voc.cluster authors (@voc-cluster)
+extends_documentation_fragment:
+  - voc.cluster._attributes
+  - voc.cluster._attributes.info
+requirements:
+  - e2fsprogs
+  - sfdisk
+options:
+  path:
+    description: The image file, on the builder.
+    type: path
+    required: true
+  format:
+    description: The format that the image's owner says it has. An image of another format is refused.
+    type: str
+    choices: [raw, qcow2]
+  max_virtual_size:
+    description: The largest virtual size that is accepted, for example V(16T).
+    type: str
+    default: 16T
+  verify:
+    description:
+      - Check the root filesystem, changing nothing, and require what a release needs.
+      - The image must be a raw disk image with a boot loader and a kernel, on a filesystem without errors.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Look at what the VO sent
+  voc.cluster.image_info:
+    path: /srv/vo/starworker_part.img.gz
+  register: seen
+
+- name: Check that the working image could be released
+  voc.cluster.image_info:
+    path: /var/tmp/voc-cluster/starworker/disk.raw
+    verify: true
+"""
+
+RETURN = r"""
+format:
+  description: The image format; V(none) when the file is compressed.
+  returned: success
+  type: str
+  sample: qcow2
+compression:
+  description: The compression; V(none) when there is none.
+  returned: success
+  type: str
+  sample: gzip
+size:
+  description: The length of the file in bytes.
+  returned: success
+  type: int
+  sample: 1073741824
+allocated:
+  description: What the file occupies, in bytes.
+  returned: success
+  type: int
+  sample: 314572800
+virtual_size:
+  description: What the guest sees, in bytes; V(none) when the file is compressed.
+  returned: success
+  type: int
+  sample: 4294967296
+layout:
+  description:
+    - V(disk) with a partition table, V(partition) with a filesystem alone, V(unknown) with neither.
+    - V(none) when the image is not raw and was not looked into.
+  returned: success
+  type: str
+  sample: partition
+partition_table:
+  description: The partition table of a disk; starts and sizes in sectors.
+  returned: when layout is V(disk)
+  type: dict
+  sample:
+    label: dos
+    sector_size: 512
+    partitions: [{number: 1, start: 2048, size: 8386560, type: "83", bootable: true}]
+filesystems:
+  description: The filesystems that were recognised; offsets and sizes in bytes.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {partition: 1, offset: 1048576, size: 1073741824, type: ext4, uuid: 0f2c4a6e-0000-4000-8000-000000000001}
+guest:
+  description: What the files say about the system, when the image is raw and its root filesystem could be read.
+  returned: success
+  type: dict
+  sample: {id: debian, version: "13", architecture: x86_64, package_manager: apt, init: systemd, kernels: []}
+missing:
+  description: What the image lacks to boot by itself.
+  returned: success
+  type: list
+  elements: str
+  sample: [partition table, boot loader, kernel]
+"""
+
+import typing as t
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.text.formatters import human_to_bytes
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._image.convert import examine
+from ansible_collections.voc.cluster.plugins.module_utils._inspect import Inspection, inspect_raw, require_bootable
+from ansible_collections.voc.cluster.plugins.module_utils._module import run
+
+
+def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
+    options = module.params
+    source = examine(
+        options["path"],
+        declared=options["format"],
+        max_virtual_size=human_to_bytes(options["max_virtual_size"]),
+    )
+    inspection = inspect_raw(runner, options["path"]) if source.probe.name == "raw" else None
+    if options["verify"]:
+        require_bootable(runner, options["path"], inspection)
+    return {
+        "changed": False,
+        "format": source.probe.container,
+        "compression": source.probe.compression,
+        "size": source.probe.size,
+        "allocated": source.probe.allocated,
+        "virtual_size": source.virtual_size,
+        **describe(inspection),
+    }
+
+
+def describe(inspection: Inspection | None) -> dict[str, t.Any]:
+    """Return an inspection as the module's result."""
+    if inspection is None:
+        return {"layout": None, "filesystems": [], "guest": None, "missing": []}
+    table = inspection.contents.table
+    return {
+        "layout": inspection.contents.layout,
+        **({"partition_table": asdict(table)} if table else {}),
+        "filesystems": [
+            {"partition": region.partition, "offset": region.volume.offset, **asdict(region.filesystem)}
+            for region in inspection.contents.regions
+            if region.filesystem
+        ],
+        "guest": asdict(inspection.guest) if inspection.guest else None,
+        "missing": list(inspection.missing),
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "format": {"type": "str", "choices": ["raw", "qcow2"]},
+            "max_virtual_size": {"type": "str", "default": "16T"},
+            "verify": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()
