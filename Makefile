@@ -36,7 +36,7 @@ sample: setup ## Make the sample partition image
 	@$(RUN) tools/make-sample-image $(SAMPLE)
 
 boot: setup ## Boot a release in QEMU (RELEASE=the newest)
-	@$(RUN) tools/boot $${RELEASE:+"$$RELEASE"}
+	@$(RUN) python tools/boot.py $${RELEASE:+"$$RELEASE"}
 
 test: setup-test ## Run every check and test below; stop at the first that fails
 	@tools/test

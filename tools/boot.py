@@ -1,0 +1,107 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Boot a release in QEMU and throw away what it writes. Standard library only.
+
+Without --background the serial console is this terminal; Ctrl-a x ends it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+QEMU = "qemu-system-x86_64"
+KVM_TRIAL_SECONDS = 10
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    options = parse_arguments()
+    image, disk_format = find_release(options.release)
+    if not any((Path(folder) / QEMU).exists() for folder in os.get_exec_path()):
+        sys.exit(f"boot: {QEMU} is not installed; install the package qemu-system-x86.")
+    accelerator = "kvm" if kvm_boots(image, disk_format) else "tcg"
+    command = [
+        *qemu(image, disk_format, accelerator),
+        *("-nic", f"user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{options.port}-:22"),
+    ]
+    if options.background:
+        folder = Path(options.background)
+        folder.mkdir(parents=True, exist_ok=True)
+        command += ["-display", "none", "-serial", f"file:{folder / 'serial.log'}"]
+        command += ["-daemonize", "-pidfile", str(folder / "qemu.pid")]
+        sys.exit(subprocess.run(command, check=False).returncode)
+    print(f"Booting {image} ({accelerator}).")
+    print(f"Log in:  ssh -p {options.port} -i build/ssh/id_ed25519 root@127.0.0.1")
+    print("End it:  Ctrl-a x", flush=True)
+    os.execvp(QEMU, [*command, "-nographic"])
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("release", nargs="?", help="a release's image file or folder; the newest by default")
+    parser.add_argument("--port", type=int, default=2222, help="port on 127.0.0.1 that leads to the guest's ssh")
+    parser.add_argument("--background", metavar="FOLDER", help="return at once; serial.log and qemu.pid go here")
+    return parser.parse_args()
+
+
+def find_release(given: str | None) -> tuple[Path, str]:
+    """Return the image of a release and its format, as its manifest has them."""
+    if given:
+        folder = Path(given) if Path(given).is_dir() else Path(given).parent
+    else:
+        found = sorted(ROOT.glob("build/releases/*/*/manifest.json"), key=lambda path: path.parent.name)
+        if not found:
+            sys.exit("boot: there is no release yet; run make contextualize.")
+        folder = found[-1].parent
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        sys.exit(f"boot: {folder} is not a release: {error.strerror}.")
+    return folder.resolve() / manifest["file"], manifest["format"]
+
+
+def qemu(image: Path, disk_format: str, accelerator: str) -> list[str]:
+    # cmpxchg16b as QEMU 7 emulates it kills Linux 6.12 with a double fault.
+    cpu = "host" if accelerator == "kvm" else "max,-cx16" if qemu_major() < 8 else "max"
+    drive = f"file={str(image).replace(',', ',,')},format={disk_format},if=virtio,snapshot=on"
+    return [QEMU, "-accel", accelerator, "-cpu", cpu, "-smp", "2", "-m", "1024", "-drive", drive]
+
+
+def qemu_major() -> int:
+    words = subprocess.run([QEMU, "--version"], check=True, capture_output=True, text=True).stdout.split()
+    return int(words[words.index("version") + 1].split(".")[0])
+
+
+def kvm_boots(image: Path, disk_format: str) -> bool:
+    """Say whether a kernel starts under KVM here: /dev/kvm may exist and yet run no guest."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        log, words = Path(folder) / "serial.log", Path(folder) / "words.log"
+        command = [*qemu(image, disk_format, "kvm"), "-nic", "none", "-display", "none", "-serial", f"file:{log}"]
+        with words.open("wb") as output:
+            trial = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            deadline = time.monotonic() + KVM_TRIAL_SECONDS
+            while time.monotonic() < deadline and trial.poll() is None:
+                if log.exists() and b"Linux version" in log.read_bytes():
+                    return True
+                if b"KVM internal error" in words.read_bytes():
+                    return False
+                time.sleep(0.1)
+            return False
+        finally:
+            trial.kill()
+            trial.wait()
+
+
+if __name__ == "__main__":
+    main()
