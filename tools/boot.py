@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,19 +28,21 @@ def main() -> None:
     image, disk_format = find_release(options.release)
     if not any((Path(folder) / QEMU).exists() for folder in os.get_exec_path()):
         sys.exit(f"boot: {QEMU} is not installed; install the package qemu-system-x86.")
+    port = options.port or free_port()
     accelerator = "kvm" if kvm_boots(image, disk_format) else "tcg"
     command = [
         *qemu(image, disk_format, accelerator),
-        *("-nic", f"user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{options.port}-:22"),
+        *("-nic", f"user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{port}-:22"),
     ]
     if options.background:
         folder = Path(options.background)
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "ssh.port").write_text(f"{port}\n", encoding="ascii")
         command += ["-display", "none", "-serial", f"file:{folder / 'serial.log'}"]
         command += ["-daemonize", "-pidfile", str(folder / "qemu.pid")]
         sys.exit(subprocess.run(command, check=False).returncode)
     print(f"Booting {image} ({accelerator}).")
-    print(f"Log in:  ssh -p {options.port} -i build/ssh/id_ed25519 root@127.0.0.1")
+    print(f"Log in:  ssh -p {port} -i build/ssh/id_ed25519 root@127.0.0.1")
     print("End it:  Ctrl-a x", flush=True)
     os.execvp(QEMU, [*command, "-nographic"])
 
@@ -47,8 +50,8 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("release", nargs="?", help="a release's image file or folder; the newest by default")
-    parser.add_argument("--port", type=int, default=2222, help="port on 127.0.0.1 that leads to the guest's ssh")
-    parser.add_argument("--background", metavar="FOLDER", help="return at once; serial.log and qemu.pid go here")
+    parser.add_argument("--port", type=int, default=2222, help="port on 127.0.0.1 that leads to the guest's ssh; 0 for any")
+    parser.add_argument("--background", metavar="FOLDER", help="return at once; qemu.pid, serial.log and ssh.port go here")
     return parser.parse_args()
 
 
@@ -73,6 +76,13 @@ def qemu(image: Path, disk_format: str, accelerator: str) -> list[str]:
     cpu = "host" if accelerator == "kvm" else "max,-cx16" if qemu_major() < 8 else "max"
     drive = f"file={str(image).replace(',', ',,')},format={disk_format},if=virtio,snapshot=on"
     return [QEMU, "-accel", accelerator, "-cpu", cpu, "-smp", "2", "-m", "1024", "-drive", drive]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def qemu_major() -> int:
