@@ -114,10 +114,11 @@ class Runner(ABC):
             *(*orphan_guard, find(tool), *argv[1:]),
         ]
         done = self.execute(bounded, data)
-        if done.status in accept:
-            return done
+        # Before `accept`: whoever accepts every status does not mean this one.
         if done.status in (_TIMED_OUT, _KILLED):
             raise ToolError(f"{tool} was ended after {limits.seconds} s", hint="the image may be damaged or hostile")
+        if done.status in accept:
+            return done
         raise ToolError(f"{tool} failed with status {done.status}: {done.complaint}")
 
 

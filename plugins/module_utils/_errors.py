@@ -29,8 +29,9 @@ class ImageError(Exception):
 
     def __str__(self) -> str:
         place = f"{printable(self.where)}: " if self.where else ""
-        advice = f"; {self.hint}" if self.hint else ""
-        return f"{place}{self.found}{advice}."
+        # What was found often quotes the image, too.
+        advice = f"; {printable(self.hint)}" if self.hint else ""
+        return f"{place}{printable(self.found)}{advice}."
 
 
 class InputError(ImageError):

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.voc.cluster.plugins.module_utils import _commands
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Limits, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import ToolError
+from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner, completed
+
+COLLECTIONS = Path(__file__).resolve().parents[3] / ".collections"
+
+# Runs one program through the library, in a process that can be killed.
+CHILD = f"""
+import sys
+from ansible.plugins.loader import init_plugin_loader
+init_plugin_loader([{str(COLLECTIONS)!r}])
+from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
+PopenRunner().run(["sh", "-c", "echo $$ > " + sys.argv[1] + "; exec sleep 300"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("tool", "package"),
+    [("debugfs", "e2fsprogs"), ("qemu-img", "qemu-utils"), ("bwrap", "bubblewrap"), ("no-such", "no-such")],
+)
+def test_a_missing_tool_names_its_package(tool: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(_commands, "_SYSTEM_FOLDERS", ())
+    with pytest.raises(ToolError, match=f"{tool} is not installed; install the package {package} on the builder"):
+        _commands.find(tool)
+
+
+def test_tools_of_the_system_folders_are_found_whatever_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert os.access(_commands.find("mke2fs"), os.X_OK)
+
+
+def test_a_failure_tells_status_and_last_words(runner: Runner) -> None:
+    with pytest.raises(ToolError, match=r"sh failed with status 3: the \\x1breason"):
+        runner.run(["sh", "-c", "echo first >&2; printf 'the \\033reason\\n' >&2; exit 3"])
+
+
+def test_a_failure_without_words_says_so(runner: Runner) -> None:
+    with pytest.raises(ToolError, match="status 1: it said nothing"):
+        runner.run(["false"])
+
+
+def test_a_status_that_is_accepted_is_returned(runner: Runner) -> None:
+    assert runner.run(["sh", "-c", "exit 3"], accept=(0, 3)).status == 3
+
+
+@pytest.mark.parametrize("accept", [(0,), range(256)])
+def test_a_program_that_takes_too_long_is_ended(runner: Runner, accept: tuple[int, ...]) -> None:
+    with pytest.raises(ToolError, match="sleep was ended after 1 s; the image may be damaged or hostile"):
+        runner.run(["sleep", "30"], limits=Limits(seconds=1, memory=1 << 30), accept=accept)
+
+
+def test_a_program_cannot_use_more_memory_than_its_limit(runner: Runner) -> None:
+    greedy = [sys.executable, "-c", "bytearray(2 << 30)"]
+    with pytest.raises(ToolError, match="MemoryError"):
+        runner.run(greedy, limits=Limits(seconds=30, memory=1 << 30))
+
+
+def test_programs_speak_the_c_locale(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    assert runner.run(["printenv", "LC_ALL"]).text == "C\n"
+
+
+def test_input_reaches_the_program_and_its_absence_is_an_end_of_file(runner: Runner) -> None:
+    assert runner.run(["cat"], data=b"\0a\n").output == b"\0a\n"
+    assert runner.run(["cat"]).output == b""
+
+
+def test_output_that_is_no_text_can_be_shown() -> None:
+    assert Completed(0, b"\xff\n", b"").text == "\ufffd\n"
+
+
+def test_arguments_are_passed_as_they_are() -> None:
+    runner = ScriptedRunner(("cat", completed()))
+    runner.run(["cat", "$(x)", "a b"])
+    assert runner.calls == [["cat", "$(x)", "a b"]]
+
+
+def test_a_program_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    with subprocess.Popen([sys.executable, "-c", CHILD, str(note)]) as parent:
+        pid = int(_wait_for(lambda: note.exists() and note.read_text()))
+        assert _alive(pid)
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        assert _wait_for(lambda: not _alive(pid))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def _wait_for(question):
+    deadline = time.monotonic() + 10
+    while not (answer := question()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+    return answer

@@ -1,0 +1,34 @@
+"""A runner for what the real programs cannot be made to do here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Runner
+
+
+class ScriptedRunner(Runner):
+    """Expects programs by name, in this order, and answers for them; any other call fails the test."""
+
+    def __init__(self, *answers: tuple[str, Completed]) -> None:
+        self.answers = list(answers)
+        self.calls: list[list[str]] = []
+
+    def execute(self, argv: Sequence[str], data: bytes | None) -> Completed:
+        words = inner(argv)
+        self.calls.append(words)
+        assert self.answers, f"unexpected call: {words}"
+        expected, answer = self.answers.pop(0)
+        assert words[0] == expected
+        return answer
+
+
+def inner(argv: Sequence[str]) -> list[str]:
+    """Return the program and its arguments without the guards that every program gets."""
+    last = len(argv) - 1 - list(reversed(argv)).index("KILL")
+    tool, *arguments = argv[last + 1 :]
+    return [tool.rpartition("/")[2], *arguments]
+
+
+def completed(status: int = 0, output: bytes = b"", errors: bytes = b"") -> Completed:
+    return Completed(status, output, errors)
