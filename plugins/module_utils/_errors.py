@@ -8,6 +8,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ImageError(Exception):
     """Something about an image, a guest or the builder that stops the work.
@@ -58,6 +61,17 @@ class ToolError(ImageError):
     """A program on the builder is missing, failed, or exceeded its limits."""
 
 
+@contextmanager
+def called(path: str, name: str) -> Iterator[None]:
+    """Let errors about `path`, a copy that users do not know, speak of the `name` they do know."""
+    try:
+        yield
+    except ImageError as error:
+        if error.where == path:
+            error.where = name
+        raise
+
+
 def printable(text: str) -> str:
     """Return `text` with everything that is not plain printable text escaped.
 
@@ -75,5 +89,6 @@ __all__ = [
     "SpaceError",
     "ToolError",
     "UnsafeImageError",
+    "called",
     "printable",
 ]

@@ -30,6 +30,9 @@ options:
     description: The raw partition image, with an ext2, ext3 or ext4 filesystem. It is not written to.
     type: path
     required: true
+  src_name:
+    description: What messages call O(src), where that is a copy that users do not know.
+    type: path
   dest:
     description: The raw disk image to write. Its folder is made, for this user alone, when it does not exist.
     type: path
@@ -83,6 +86,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.formatters import human_to_bytes
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import called
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
 from ansible_collections.voc.cluster.plugins.module_utils._module import run
@@ -90,13 +94,19 @@ from ansible_collections.voc.cluster.plugins.module_utils._module import run
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
+    with called(options["src"], options["src_name"] or options["src"]):
+        return lay_out(runner, options, check_mode=module.check_mode)
+
+
+def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+    """Make the disk, or in check mode only plan it, and describe it."""
     wanted = human_to_bytes(options["size"]) if options["size"] else None
     planned = layout.plan(runner, options["src"], wanted)
     part = planned.table.partitions[0]
     offset = planned.table.offset(part)
     changed = options["force"] or not os.path.exists(options["dest"])
     uuid = planned.filesystem.uuid
-    if changed and not module.check_mode:
+    if changed and not check_mode:
         layout.build(runner, planned, options["dest"])
         made = identify(Volume(options["dest"], offset, planned.table.length(part)))
         uuid = made.uuid if made else None
@@ -113,6 +123,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "src": {"type": "path", "required": True},
+            "src_name": {"type": "path"},
             "dest": {"type": "path", "required": True},
             "size": {"type": "str"},
             "force": {"type": "bool", "default": False},

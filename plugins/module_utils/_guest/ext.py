@@ -19,8 +19,9 @@ import re
 import tempfile
 from collections.abc import Sequence
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import INSPECT, TRANSFORM, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Completed, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
+    DamagedImageError,
     GuestError,
     InputError,
     SpaceError,
@@ -93,7 +94,7 @@ class ExtTree(GuestTree):
             script = os.path.join(folder, "commands")
             with open(script, "wb") as file:
                 file.write(os.fsencode("".join(f"{line}\n" for line in commands.lines)))
-            self._debugfs(["-w", "-f", script], TRANSFORM.seconds)
+            self._do(script)
         self._listings.clear()
 
     def attribute_names(self, path: str) -> list[str]:
@@ -129,20 +130,25 @@ class ExtTree(GuestTree):
         return self._listings[path]
 
     def _ask(self, request: str) -> bytes:
-        return self._debugfs(["-R", request], INSPECT.seconds)
-
-    def _debugfs(self, arguments: list[str], seconds: int) -> bytes:
-        limits = INSPECT if seconds == INSPECT.seconds else TRANSFORM
-        done = self._runner.run(["debugfs", *arguments, self._volume.e2fs_name], limits=limits)
-        complaints = [
-            line for line in done.errors.decode("utf-8", "replace").splitlines() if line and not _BANNER.match(line)
-        ]
-        if complaints:
-            text = printable("; ".join(complaints))[:400]
-            if "allocate" in text:
-                raise SpaceError(f"the image is full ({text})", where=self._volume.path, hint="give it a larger disk")
-            raise ToolError(f"debugfs failed: {text}", where=self._volume.path)
+        """Let debugfs answer one request that changes nothing."""
+        done = self._runner.run(["debugfs", "-R", request, self._volume.e2fs_name])
+        trouble = complaints(done)
+        if trouble:
+            raise DamagedImageError(
+                f"the filesystem cannot be read (debugfs: {trouble})",
+                where=self._volume.path,
+                hint="repair a copy of the image with e2fsck -f, or fetch it again",
+            )
         return done.output
+
+    def _do(self, script: str) -> None:
+        """Let debugfs do a file of commands."""
+        done = self._runner.run(["debugfs", "-w", "-f", script, self._volume.e2fs_name], limits=TRANSFORM)
+        trouble = complaints(done)
+        if "allocate" in trouble:
+            raise SpaceError(f"the image is full ({trouble})", where=self._volume.path, hint="give it a larger disk")
+        if trouble:
+            raise ToolError(f"debugfs failed: {trouble}", where=self._volume.path)
 
 
 class _Script:
@@ -200,6 +206,12 @@ class _Script:
         return path
 
 
+def complaints(done: Completed) -> str:
+    """Return what debugfs wrote on standard error, but for its banner; empty when all is well."""
+    lines = done.errors.decode("utf-8", "replace").splitlines()
+    return printable("; ".join(line for line in lines if line and not _BANNER.match(line)))[:400]
+
+
 def parse_listing(output: bytes) -> dict[str, tuple[int, Entry]]:
     """Read what ``ls -p`` printed: name -> (inode, entry).
 
@@ -232,4 +244,4 @@ def _quote(word: str, path: str) -> str:
     return f'"{escaped}"'
 
 
-__all__ = ["ExtTree", "parse_listing"]
+__all__ = ["ExtTree", "complaints", "parse_listing"]

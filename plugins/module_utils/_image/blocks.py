@@ -23,6 +23,7 @@ _FICLONERANGE = 0x4020940D
 
 _CANNOT_CLONE = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS)
 _PIECE = 1 << 30  # the kernel caps one copy at 2 GiB
+_BUFFER = 1 << 20
 
 
 def data_extents(descriptor: int, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -66,12 +67,22 @@ def _clone(source: int, target: int, source_offset: int, target_offset: int, len
 
 def _copy_extent(source: int, target: int, source_offset: int, target_offset: int, length: int) -> None:
     while length:
-        copied = os.copy_file_range(source, target, min(length, _PIECE), source_offset, target_offset)
+        copied = _copy_piece(source, target, source_offset, target_offset, length)
         if copied == 0:
             raise OSError(errno.EIO, "the file became shorter while it was copied")
         source_offset += copied
         target_offset += copied
         length -= copied
+
+
+def _copy_piece(source: int, target: int, source_offset: int, target_offset: int, length: int) -> int:
+    """Copy some of a range, in the kernel where it can: within one filesystem only since Linux 5.19."""
+    try:
+        return os.copy_file_range(source, target, min(length, _PIECE), source_offset, target_offset)
+    except OSError as error:
+        if error.errno not in _CANNOT_CLONE:
+            raise
+    return os.pwrite(target, os.pread(source, min(length, _BUFFER), source_offset), target_offset)
 
 
 def insert_hole(runner: Runner, path: str, length: int) -> None:
@@ -106,6 +117,16 @@ def require_space(folder: str, needed: int) -> None:
             where=folder,
             hint="free some space or use another folder",
         )
+
+
+def require_other_file(source: str, target: str) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        InputError: both names lead to one file.
+    """
+    if os.path.exists(target) and os.path.samefile(source, target):
+        raise InputError("the target is the source itself", where=target, hint="give another target")
 
 
 @contextmanager
@@ -156,4 +177,13 @@ def sync_file(path: str) -> None:
         os.close(descriptor)
 
 
-__all__ = ["copy_range", "data_extents", "insert_hole", "locked", "new_file", "require_space", "sync_file"]
+__all__ = [
+    "copy_range",
+    "data_extents",
+    "insert_hole",
+    "locked",
+    "new_file",
+    "require_other_file",
+    "require_space",
+    "sync_file",
+]

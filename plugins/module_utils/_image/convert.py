@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     DamagedImageError,
-    ImageError,
     InputError,
     UnsafeImageError,
+    called,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._image import blocks, safety
 from ansible_collections.voc.cluster.plugins.module_utils._image.probe import Probe, probe
@@ -119,12 +119,8 @@ def _unpacked(source: Source, target: str, declared: str | None, maximum: int) -
         with open(unpacked, "xb"):
             pass
         gunzip(source.path, unpacked, maximum)
-        try:
-            plain = examine(unpacked, declared=declared, max_virtual_size=maximum)
-        except ImageError as error:
-            error.where = source.path
-            raise
-        yield plain
+        with called(unpacked, source.path):
+            yield examine(unpacked, declared=declared, max_virtual_size=maximum)
     finally:
         if os.path.lexists(unpacked):
             os.unlink(unpacked)

@@ -98,10 +98,11 @@ def probe(path: str) -> Probe:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise InputError("there is no such file", where=path, hint="check the path on the builder") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise InputError("it is not a regular file", where=path, hint="give the path of an image file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError("it is not a regular file", where=path, hint="give the path of an image file")
         if status.st_size == 0:
             raise InputError("the file is empty", where=path, hint="fetch the image again")
         head = file.read(_HEAD)

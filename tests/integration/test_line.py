@@ -1,0 +1,140 @@
+"""The line, end to end: from a bare partition image to a release, and again."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .playbooks import PROGRAMS, ROOT, Play, contextualize, listing, releases
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("build")
+
+
+@pytest.fixture(scope="module")
+def digest(sample: Path) -> str:
+    return sha256(sample)
+
+
+@pytest.fixture(scope="module")
+def first_run(build: Path, sample: Path, digest: str) -> Play:
+    del digest  # taken before anything touches the sample
+    return contextualize(build, sample)
+
+
+@pytest.mark.line
+def test_release_is_made(first_run: Play, build: Path, sample: Path, digest: str) -> None:
+    assert first_run.status == 0, first_run.output
+    (manifest,) = releases(build)
+    folder = build / "releases/starworker" / str(manifest["id"])
+    image = folder / str(manifest["file"])
+    assert manifest["source"]["sha256"] == digest == sha256(sample)
+    assert manifest["sha256"] == sha256(image)
+    assert manifest["virtual_size"] == 4 << 30
+    assert (build / "releases/starworker/current").resolve() == folder
+    subprocess.run(["qemu-img", "check", "-q", "-f", "qcow2", image], check=True)
+
+
+@pytest.mark.line
+def test_last_lines_say_where_it_is_and_how_to_boot_it(first_run: Play, build: Path) -> None:
+    (manifest,) = releases(build)
+    last = first_run.output.strip().splitlines()[-1]
+    path = build / "releases/starworker" / str(manifest["id"]) / str(manifest["file"])
+    assert f'"release": "{path}"' in last
+    assert f'"boot": "make boot RELEASE={path}"' in last
+
+
+@pytest.mark.line
+def test_work_folder_is_gone(first_run: Play, build: Path) -> None:
+    assert list((build / "work").iterdir()) == []
+
+
+@pytest.mark.line
+def test_second_run_does_nothing(first_run: Play, build: Path, sample: Path) -> None:
+    before = {path: (build / path).lstat().st_mtime_ns for path in listing(build)}
+    play = contextualize(build, sample)
+    assert play.status == 0, play.output
+    assert play.changed == 0
+    assert {path: (build / path).lstat().st_mtime_ns for path in listing(build)} == before
+
+
+def test_check_mode_tells_and_does_nothing(first_run: Play, build: Path, sample: Path) -> None:
+    before = listing(build)
+    play = contextualize(build, sample, "--check", site_grid={"OSG_APP": "/elsewhere"})
+    assert play.status == 0, play.output
+    assert "A new release is needed: site_grid." in play.output
+    assert play.changed == 0
+    assert listing(build) == before
+
+
+def test_changed_site_makes_a_new_release_and_keeps_the_old(first_run: Play, build: Path, sample: Path) -> None:
+    (old,) = releases(build)
+    play = contextualize(build, sample, site_scratch={"path": "/scratch", "type": "tmpfs"})
+    assert play.status == 0, play.output
+    assert "A new release is needed: site_scratch." in play.output
+    kept, new = releases(build)
+    assert kept == old
+    folder = build / "releases/starworker"
+    assert sha256(folder / str(old["id"]) / str(old["file"])) == old["sha256"]
+    assert (folder / "current").resolve().name == new["id"]
+
+
+def test_own_image_is_a_host_of_its_own(tmp_path: Path, sample: Path) -> None:
+    image = tmp_path / "my part.img.gz"
+    with sample.open("rb") as plain, gzip.open(image, "wb", compresslevel=1) as packed:
+        shutil.copyfileobj(plain, packed, 1 << 20)
+    digest = sha256(image)
+    done = subprocess.run(
+        ["make", "contextualize", f"IMAGE={image}", f"ARGS=--extra-vars quickstart_build={tmp_path / 'build'}"],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (ROOT / "build/inventory/my_part.json").unlink()
+    assert done.returncode == 0, done.stdout + done.stderr
+    (manifest,) = releases(tmp_path / "build", "my_part")
+    assert manifest["source"]["sha256"] == digest == sha256(image)
+
+
+def test_starts_as_awx_does(tmp_path: Path, sample: Path) -> None:
+    """AWX runs a playbook of a plain clone through ansible-runner, with extra variables."""
+    folder = tmp_path / "runner"
+    (folder / "env").mkdir(parents=True)
+    subprocess.run(
+        ["git", "-c", "safe.directory=*", "clone", "--quiet", "--no-local", ROOT, folder / "project"], check=True
+    )
+    extra = {"image_source": str(sample), "quickstart_build": str(tmp_path / "build")}
+    (folder / "env/extravars").write_text(json.dumps(extra))
+    done = subprocess.run(
+        [PROGRAMS / "ansible-runner", "run", folder, "--playbook", "contextualize.yml", "--ident", "job"],
+        env={**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (manifest,) = releases(tmp_path / "build")
+    events = [json.loads(path.read_text()) for path in (folder / "artifacts/job/job_events").glob("*.json")]
+    (stats,) = [event for event in events if event["event"] == "playbook_on_stats"]
+    assert str(manifest["id"]) in stats["event_data"]["artifact_data"]["release"]
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
