@@ -32,6 +32,9 @@ _PIECE = 1 << 20
 _GRAIN = 64 << 10  # a run of zeros this long, and aligned, becomes a hole
 _ZEROS = bytes(_GRAIN)
 
+_DAMAGED = 2  # man 1 qemu-img, "check"
+_LEAKS = 3  # clusters that nothing uses: harmless
+
 
 @dataclass(frozen=True)
 class Source:
@@ -96,9 +99,14 @@ def convert(
     """
     folder = os.path.dirname(os.path.abspath(target))
     source = examine(path, declared=declared, max_virtual_size=max_virtual_size)
+    blocks.require_other_file(path, target)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     blocks.require_space(folder, source.probe.allocated)
     with blocks.new_file(target) as partial, _unpacked(source, target, declared, max_virtual_size) as plain:
+        if plain.probe.compression:
+            raise InputError("it is compressed twice", where=path, hint="unpack it once")
+        if plain.probe.container == "qcow2":
+            _check_qcow2(runner, plain.path, path)
         if plain.probe.container == target_format == "raw":
             if plain is source:
                 _copy(plain.path, partial)
@@ -116,8 +124,7 @@ def _unpacked(source: Source, target: str, declared: str | None, maximum: int) -
         return
     unpacked = f"{target}.{os.getpid()}.unpacked"
     try:
-        with open(unpacked, "xb"):
-            pass
+        os.close(os.open(unpacked, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         gunzip(source.path, unpacked, maximum)
         with called(unpacked, source.path):
             yield examine(unpacked, declared=declared, max_virtual_size=maximum)
@@ -176,6 +183,14 @@ def _copy(path: str, target: str) -> None:
         size = os.fstat(reader.fileno()).st_size
         writer.truncate(size)
         blocks.copy_range(reader.fileno(), writer.fileno(), source_offset=0, target_offset=0, length=size)
+
+
+def _check_qcow2(runner: Runner, path: str, where: str) -> None:
+    """Refuse a qcow2 image with clusters that are not there: qemu-img would read them as zeros."""
+    argv = ["qemu-img", "check", "-q", "-f", "qcow2", os.path.abspath(path)]
+    done = runner.run(argv, limits=TRANSFORM, accept=(0, _DAMAGED, _LEAKS))
+    if done.status == _DAMAGED:
+        raise DamagedImageError("the qcow2 image is inconsistent", where=where, hint="fetch the image again")
 
 
 def _qemu_convert(runner: Runner, source: Source, target: str, target_format: str, compress: bool) -> None:

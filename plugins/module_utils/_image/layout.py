@@ -79,6 +79,7 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
     """
     part = planned.table.partitions[0]
     offset, length = planned.table.offset(part), planned.table.length(part)
+    blocks.require_other_file(planned.source, target)
     os.makedirs(os.path.dirname(os.path.abspath(target)), mode=0o700, exist_ok=True)
     blocks.require_space(os.path.dirname(os.path.abspath(target)), os.stat(planned.source).st_blocks * 512)
     with blocks.new_file(target) as partial:

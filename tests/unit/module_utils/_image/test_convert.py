@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import (
+    DamagedImageError,
+    ImageError,
+    InputError,
+    UnsafeImageError,
+)
+from ansible_collections.voc.cluster.plugins.module_utils._image import convert
+from ansible_collections.voc.cluster.tests.unit.images import MIB, tool
+from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner
+
+GRAIN = 64 << 10
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """Make a sparse image with a little content."""
+    path = tmp_path / "source.raw"
+    with path.open("wb") as file:
+        file.truncate(8 * MIB)
+        for offset in (0, 3 * MIB, 8 * MIB - GRAIN):
+            file.seek(offset)
+            file.write(os.urandom(GRAIN))
+    return path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Name a target in a folder that does not exist yet."""
+    return tmp_path / "work" / "disk"
+
+
+def _gzip(raw: Path) -> Path:
+    path = raw.with_suffix(".gz")
+    path.write_bytes(gzip.compress(raw.read_bytes()))
+    return path
+
+
+def _assert_nothing_left(out: Path) -> None:
+    assert not out.parent.exists() or os.listdir(out.parent) == []
+
+
+def test_raw_is_copied_with_its_holes(runner: Runner, raw: Path, out: Path) -> None:
+    convert.convert(ScriptedRunner(), str(raw), str(out))
+    assert out.read_bytes() == raw.read_bytes()
+    assert out.stat().st_blocks == raw.stat().st_blocks
+
+
+def test_raw_to_qcow2_and_back_is_the_same_and_sparse(runner: Runner, raw: Path, out: Path) -> None:
+    qcow2, again = out.with_name("a.qcow2"), out.with_name("a.raw")
+    convert.convert(runner, str(raw), str(qcow2), target_format="qcow2")
+    assert convert.examine(str(qcow2), declared="qcow2").virtual_size == 8 * MIB
+    convert.convert(runner, str(qcow2), str(again))
+    assert again.read_bytes() == raw.read_bytes()
+    assert again.stat().st_blocks <= raw.stat().st_blocks
+    assert sorted(os.listdir(out.parent)) == ["a.qcow2", "a.raw"]
+
+
+def test_a_qcow2_target_can_be_compressed(runner: Runner, tmp_path: Path, out: Path) -> None:
+    raw = tmp_path / "text"
+    raw.write_bytes(b"all the same " * 80660)
+    plain, small = out.with_name("plain"), out.with_name("small")
+    convert.convert(runner, str(raw), str(plain), target_format="qcow2")
+    convert.convert(runner, str(raw), str(small), target_format="qcow2", compress=True)
+    assert small.stat().st_size < plain.stat().st_size
+
+
+def test_gzip_is_unpacked_with_holes(raw: Path, out: Path) -> None:
+    convert.convert(ScriptedRunner(), str(_gzip(raw)), str(out))
+    assert out.read_bytes() == raw.read_bytes()
+    assert out.stat().st_blocks <= raw.stat().st_blocks
+    assert os.listdir(out.parent) == [out.name]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_converted_image_belongs_to_its_user_alone(packed: bool, raw: Path, out: Path) -> None:
+    convert.convert(ScriptedRunner(), str(_gzip(raw) if packed else raw), str(out))
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert out.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_members_of_a_gzip_file_are_joined(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"a" * 1000) + gzip.compress(bytes(MIB)) + gzip.compress(b"b"))
+    convert.convert(ScriptedRunner(), str(path), str(out))
+    assert out.read_bytes() == b"a" * 1000 + bytes(MIB) + b"b"
+
+
+def test_text_inside_gzip_is_raw_and_a_descriptor_is_refused(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"just words\n"))
+    convert.convert(ScriptedRunner(), str(path), str(out))
+    assert out.read_bytes() == b"just words\n"
+    out.unlink()
+    path.write_bytes(gzip.compress(b"# Disk DescriptorFile\nRW 8 FLAT /etc/shadow 0\n"))
+    with pytest.raises(InputError, match=r"a\.gz: the format vmdk is not supported"):
+        convert.convert(ScriptedRunner(), str(path), str(out))
+    _assert_nothing_left(out)
+
+
+def test_qcow2_inside_gzip_is_converted(runner: Runner, raw: Path, out: Path) -> None:
+    qcow2 = raw.with_suffix(".qcow2")
+    tool("qemu-img", "convert", "-O", "qcow2", raw, qcow2)
+    convert.convert(runner, str(_gzip(qcow2)), str(out), declared="qcow2")
+    assert out.read_bytes() == raw.read_bytes()
+    assert os.listdir(out.parent) == [out.name]
+
+
+def test_an_overlay_inside_gzip_is_refused(raw: Path, out: Path) -> None:
+    overlay = raw.with_suffix(".overlay")
+    tool("qemu-img", "create", "-q", "-f", "qcow2", "-b", raw, "-F", "raw", overlay)
+    packed = _gzip(overlay)
+    with pytest.raises(UnsafeImageError, match="backing file") as caught:
+        convert.convert(ScriptedRunner(), str(packed), str(out))
+    assert caught.value.where == str(packed)
+    _assert_nothing_left(out)
+
+
+def test_gzip_inside_gzip_is_refused(raw: Path, out: Path) -> None:
+    path = raw.with_suffix(".gz.gz")
+    path.write_bytes(gzip.compress(_gzip(raw).read_bytes()))
+    with pytest.raises(InputError, match="compressed twice"):
+        convert.convert(ScriptedRunner(), str(path), str(out))
+    _assert_nothing_left(out)
+
+
+@pytest.mark.parametrize("content", [bz2.compress(b"x"), b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"])
+def test_other_compressions_are_refused(content: bytes, tmp_path: Path, out: Path) -> None:
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(InputError, match="is not supported; unpack it, or use gzip"):
+        convert.convert(ScriptedRunner(), str(tmp_path / "a"), str(out))
+
+
+def test_truncated_gzip_is_refused(raw: Path, out: Path) -> None:
+    path = _gzip(raw)
+    os.truncate(path, path.stat().st_size - 100)
+    with pytest.raises(DamagedImageError, match="ends too early"):
+        convert.convert(ScriptedRunner(), str(path), str(out))
+    _assert_nothing_left(out)
+
+
+def test_a_wrong_checksum_is_refused(raw: Path, out: Path) -> None:
+    path = _gzip(raw)
+    data = bytearray(path.read_bytes())
+    data[-8] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DamagedImageError, match="CRC"):
+        convert.convert(ScriptedRunner(), str(path), str(out))
+    _assert_nothing_left(out)
+
+
+def test_a_bomb_is_stopped_at_the_maximum(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(bytes(64 * MIB), 1))
+    with pytest.raises(UnsafeImageError, match="unpacks to more than"):
+        convert.convert(ScriptedRunner(), str(path), str(out), max_virtual_size=4 * MIB)
+    _assert_nothing_left(out)
+
+
+@settings(max_examples=50)
+@given(st.binary(max_size=200), st.integers(0, 40), st.integers(0, 255))
+def test_damaged_gzip_gives_the_content_or_an_error(tmp_path_factory, content: bytes, at: int, value: int) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    data = bytearray(gzip.compress(content))
+    data[min(at, len(data) - 1)] = value
+    path, target = folder / "a.gz", folder / "out"
+    path.write_bytes(data)
+    target.touch()
+    try:
+        convert.gunzip(str(path), str(target), MIB)
+    except ImageError:
+        return
+    assert target.read_bytes() == content
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 3 * GRAIN)), max_size=12))
+def test_runs_of_zeros_anywhere_survive(tmp_path_factory, runs: list[tuple[bool, int]]) -> None:
+    folder = tmp_path_factory.mktemp("runs")
+    content = b"".join((bytes if zero else lambda count: b"x" * count)(length) for zero, length in runs)
+    (folder / "a.gz").write_bytes(gzip.compress(content, 1))
+    (folder / "out").touch()
+    convert.gunzip(str(folder / "a.gz"), str(folder / "out"), 16 * MIB)
+    assert (folder / "out").read_bytes() == content
+
+
+def test_a_qcow2_image_that_was_cut_short_is_refused(runner: Runner, raw: Path, out: Path) -> None:
+    qcow2 = raw.with_suffix(".qcow2")
+    tool("qemu-img", "convert", "-O", "qcow2", raw, qcow2)
+    os.truncate(qcow2, qcow2.stat().st_size - 2 * GRAIN)
+    with pytest.raises(DamagedImageError, match="qcow2 image is inconsistent"):
+        convert.convert(runner, str(qcow2), str(out))
+    _assert_nothing_left(out)
+
+
+def test_another_format_than_declared_is_refused(raw: Path, out: Path) -> None:
+    with pytest.raises(UnsafeImageError, match="declared to be qcow2"):
+        convert.convert(ScriptedRunner(), str(raw), str(out), declared="qcow2")
+    _assert_nothing_left(out)
+
+
+def test_a_raw_image_above_the_maximum_is_refused(raw: Path) -> None:
+    with pytest.raises(UnsafeImageError, match="more than the maximum"):
+        convert.examine(str(raw), max_virtual_size=MIB)
+
+
+def test_a_compressed_image_has_no_virtual_size_yet(raw: Path) -> None:
+    assert convert.examine(str(_gzip(raw))).virtual_size is None
+
+
+@pytest.mark.parametrize("target_format", convert.FORMATS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_source_is_not_touched(runner: Runner, raw: Path, out: Path, packed: bool, target_format: str) -> None:
+    path = _gzip(raw) if packed else raw
+    before, content = path.stat(), path.read_bytes()
+    convert.convert(runner, str(path), str(out), target_format=target_format)
+    assert path.read_bytes() == content
+    assert (path.stat().st_mtime_ns, path.stat().st_ctime_ns) == (before.st_mtime_ns, before.st_ctime_ns)
+
+
+def test_the_source_is_not_taken_for_the_target(raw: Path) -> None:
+    link = raw.with_name("link")
+    link.symlink_to(raw)
+    content = raw.read_bytes()
+    for target in (raw, link):
+        with pytest.raises(InputError, match="is the source itself"):
+            convert.convert(ScriptedRunner(), str(raw), str(target), target_format="qcow2")
+    assert raw.read_bytes() == content
+
+
+def test_a_name_like_a_protocol_is_only_a_name(
+    runner: Runner, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    raw.rename(tmp_path / "nbd:unix")
+    convert.convert(runner, "nbd:unix", "json:{}", target_format="qcow2")
+    assert convert.examine("json:{}").virtual_size == 8 * MIB
