@@ -51,8 +51,8 @@ def test_last_lines_say_where_it_is_and_how_to_boot_it(first_run: Play, build: P
     (manifest,) = releases(build)
     last = first_run.output.strip().splitlines()[-1]
     path = build / "releases/starworker" / str(manifest["id"]) / str(manifest["file"])
-    assert f'"release": "{path}"' in last
-    assert f'"boot": "make boot RELEASE={path}"' in last
+    said = json.loads(last.partition("RUN: ")[2])
+    assert said == {"releases": {"starworker": str(path)}, "boot": {"starworker": f"make boot RELEASE={path}"}}
 
 
 @pytest.mark.line
@@ -129,7 +129,7 @@ def test_starts_as_awx_does(tmp_path: Path, sample: Path) -> None:
     (manifest,) = releases(tmp_path / "build")
     events = [json.loads(path.read_text()) for path in (folder / "artifacts/job/job_events").glob("*.json")]
     (stats,) = [event for event in events if event["event"] == "playbook_on_stats"]
-    assert str(manifest["id"]) in stats["event_data"]["artifact_data"]["release"]
+    assert str(manifest["id"]) in stats["event_data"]["artifact_data"]["releases"]["starworker"]
 
 
 def sha256(path: Path) -> str:
