@@ -58,9 +58,10 @@ class Volume:
         Raises:
             InputError: the file's own name has a ``?``, which they would misread.
         """
-        if "?" in self.path:
-            raise InputError("its name contains a question mark", where=self.path, hint="rename the file")
-        return f"{os.path.abspath(self.path)}?offset={self.offset}"
+        path = os.path.abspath(self.path)
+        if "?" in path:
+            raise InputError("its name contains a question mark", where=path, hint="rename it")
+        return f"{path}?offset={self.offset}"
 
 
 @dataclass(frozen=True)

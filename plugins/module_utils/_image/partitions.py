@@ -110,7 +110,7 @@ def parse(document: str, disk_size: int, path: str) -> Table:
         sector_size = int(raw.get("sectorsize", 512))
         partitions = tuple(_partition(entry) for entry in raw.get("partitions", ()))
         table = Table(str(raw["label"]), partitions, sector_size)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise DamagedImageError("its partition table cannot be read", where=path) from error
     validate(table, disk_size, path)
     return table
@@ -143,6 +143,8 @@ def validate(table: Table, disk_size: int, path: str) -> None:
     """
     if table.label not in ("dos", "gpt"):
         raise InputError(f"partition tables of type {table.label} are not supported", where=path)
+    if table.sector_size not in (512, 1024, 2048, 4096):
+        raise DamagedImageError(f"its sectors cannot have {table.sector_size} bytes", where=path)
     sectors = disk_size // table.sector_size
     plain = [part for part in table.partitions if part.type not in ("5", "f", "85")]
     for part in table.partitions:

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
+from ansible_collections.voc.cluster.tests.unit.images import (
+    MIB,
+    UUID,
+    assert_clean,
+    debugfs,
+    make_disk,
+    make_ext,
+    plant,
+    tool,
+    whole,
+)
+
+MAGIC = struct.pack("<H", 0xEF53)
+
+
+@pytest.mark.parametrize("kind", ["ext2", "ext3", "ext4"])
+@pytest.mark.parametrize("block", ["1024", "4096"])
+def test_an_ext_filesystem_is_recognised(kind: str, block: str, tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part", size=8 * MIB, kind=kind, options=("-b", block, "-L", "a label"))
+    found = filesystems.identify(whole(image))
+    assert found
+    assert (found.type, found.uuid, found.label, found.size) == (kind, UUID, "a label", 8 * MIB)
+    assert 0 < (found.free or 0) < 8 * MIB
+    assert found.is_ext
+
+
+def test_a_filesystem_in_a_partition_is_recognised_by_its_place(tmp_path: Path) -> None:
+    disk = make_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
+    found = filesystems.identify(Volume(str(disk), MIB, 4 * MIB))
+    assert found
+    assert found.uuid == UUID
+    assert filesystems.identify(whole(disk)) is None
+
+
+def test_a_filesystem_may_have_no_uuid_and_no_label(tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part")
+    tool("tune2fs", "-U", "clear", image)
+    found = filesystems.require_ext(whole(image))
+    assert (found.uuid, found.label) == (None, None)
+    with pytest.raises(GuestError, match="has no UUID"):
+        filesystems.require_uuid(found, whole(image))
+
+
+def test_a_uuid_is_given_to_a_filesystem_without(runner: Runner, tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part")
+    tool("tune2fs", "-U", "clear", image)
+    filesystems.set_uuid(runner, whole(image))
+    found = filesystems.require_ext(whole(image))
+    assert filesystems.require_uuid(found, whole(image)) not in ("", UUID)
+    assert_clean(image)
+
+
+@given(st.binary(max_size=1100))
+def test_any_superblock_is_read(data: bytes) -> None:
+    block = data.ljust(1024, b"\0")[:0x38] + MAGIC + data.ljust(1024, b"\0")[0x3A:]
+    found = filesystems.parse_ext(block)
+    if found:
+        assert found.is_ext
+        assert (found.size or 0) >= 0
+        assert (found.label or "x").isprintable()
+
+
+@given(st.binary(max_size=1023))
+def test_a_short_superblock_is_none(data: bytes) -> None:
+    assert filesystems.parse_ext(data) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "offset", "magic"),
+    [("xfs", 0, b"XFSB"), ("btrfs", 0x10040, b"_BHRfS_M"), ("squashfs", 0, b"hsqs"), ("LVM2_member", 536, b"LVM2 001")],
+)
+def test_another_filesystem_is_named_and_refused(name: str, offset: int, magic: bytes, tmp_path: Path) -> None:
+    image = tmp_path / "part"
+    image.write_bytes(bytes(offset) + magic + bytes(MIB))
+    assert filesystems.identify(whole(image)) == Filesystem(name)
+    with pytest.raises(InputError, match=f"holds {name}, which is not supported"):
+        filesystems.require_ext(whole(image))
+
+
+def test_swap_is_recognised(tmp_path: Path) -> None:
+    image = tmp_path / "swap"
+    image.write_bytes(bytes(MIB))
+    image.chmod(0o600)
+    tool("mkswap", "-q", image)
+    assert filesystems.identify(whole(image)) == Filesystem("swap")
+
+
+def test_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("just words\n")
+    with pytest.raises(InputError, match="neither a known filesystem nor a partition table"):
+        filesystems.require_ext(whole(tmp_path / "text"))
+
+
+def test_a_clean_filesystem_passes_every_check(runner: Runner, tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part")
+    filesystems.check(runner, whole(image))
+    filesystems.verify(runner, whole(image))
+
+
+def test_damage_that_loses_nothing_is_repaired(runner: Runner, tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part", plant(tmp_path / "tree", {"/a": "1"}))
+    debugfs(image, "set_inode_field /a links_count 7", write=True)
+    with pytest.raises(DamagedImageError, match="the filesystem has errors"):
+        filesystems.verify(runner, whole(image))
+    filesystems.check(runner, whole(image))
+    assert_clean(image)
+
+
+@pytest.mark.parametrize("damage", ["clri <2>", "clri /etc"])
+def test_damage_that_needs_a_decision_is_refused(damage: str, runner: Runner, tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part", plant(tmp_path / "tree", {"/etc/a": "1", "/etc/b": "2"}))
+    debugfs(image, damage, write=True)
+    with pytest.raises(DamagedImageError, match=r"original.img: .*cannot repair safely .*; repair a copy"):
+        filesystems.check(runner, whole(image), where="original.img")
+
+
+def test_an_inode_table_that_is_gone_is_refused(runner: Runner, tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part", plant(tmp_path / "tree", {"/etc/a": "1"}), options=("-b", "1024"))
+    table = int(debugfs(image, "imap <2>").split("located at block ")[1].split(",")[0])
+    with image.open("r+b") as file:
+        file.seek(table * 1024)
+        file.write(bytes(64 << 10))
+    with pytest.raises(DamagedImageError):
+        filesystems.check(runner, whole(image))
+
+
+def test_a_filesystem_grows_to_fill_its_region(runner: Runner, tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part")
+    os.truncate(image, 16 * MIB)
+    filesystems.check(runner, whole(image))
+    filesystems.grow(runner, whole(image))
+    assert filesystems.require_ext(whole(image)).size == 16 * MIB
+    assert_clean(image)
+
+
+def test_a_name_that_e2fsprogs_would_misread_is_refused(runner: Runner, tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part?offset=1")
+    with pytest.raises(InputError, match="contains a question mark"):
+        filesystems.check(runner, whole(image))
+
+
+def test_a_folder_that_e2fsprogs_would_misread_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "what?").mkdir()
+    monkeypatch.chdir(tmp_path / "what?")
+    with pytest.raises(InputError, match="contains a question mark"):
+        _ = Volume("part", 0, 1).e2fs_name
