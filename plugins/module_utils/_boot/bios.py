@@ -69,7 +69,7 @@ def plan_boot(runner: Runner, image: str, options: Sequence[str], access: str) -
         command_line = kernel.command_line(uuid, options)
         plan = Plan(files)
         config = grub.config(kernels, uuid, command_line, guest.name or "Linux")
-        plan.write(grub.CONFIG_PATH, config.encode())
+        plan.write(grub.CONFIG_PATH, config.encode("utf-8", "surrogateescape"))
         yield BootPlan(
             image=image,
             files=plan,

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
@@ -36,14 +37,14 @@ def find_account(view: View, name: str) -> Account:
     """
     for line in (tree.read_text(view, "/etc/passwd") or "").splitlines():
         fields = line.split(":")
-        if len(fields) >= 7 and fields[0] == name and fields[2].isdigit() and fields[3].isdigit():
+        if len(fields) >= 7 and fields[0] == name and _is_id(fields[2]) and _is_id(fields[3]):
             return Account(name, int(fields[2]), int(fields[3]), fields[5] or "/")
     raise GuestError(f"the guest has no user {name}", where="/etc/passwd", hint="create it, or correct the name")
 
 
 def user_id(view: View, name: str) -> int:
     """Return the number of a user that is given by name or number."""
-    return int(name) if name.isdigit() else find_account(view, name).uid
+    return int(name) if _is_id(name) else find_account(view, name).uid
 
 
 def group_id(view: View, name: str) -> int:
@@ -52,11 +53,11 @@ def group_id(view: View, name: str) -> int:
     Raises:
         GuestError: the guest has none of that name.
     """
-    if name.isdigit():
+    if _is_id(name):
         return int(name)
     for line in (tree.read_text(view, "/etc/group") or "").splitlines():
         fields = line.split(":")
-        if len(fields) >= 3 and fields[0] == name and fields[2].isdigit():
+        if len(fields) >= 3 and fields[0] == name and _is_id(fields[2]):
             return int(fields[2])
     raise GuestError(f"the guest has no group {name}", where="/etc/group", hint="create it, or correct the name")
 
@@ -71,11 +72,15 @@ def authorize_key(plan: Plan, user: str, key: str) -> None:
     folder = f"{account.home.rstrip('/')}/.ssh"
     path = f"{folder}/authorized_keys"
     text = tree.read_text(plan, path) or ""
-    present = {_key_blob(line) for line in text.splitlines()}
+    present = {_key_blob(line) for line in text.splitlines() if not line.lstrip().startswith("#")}
     if _key_blob(key) not in present:
         text = f"{text.rstrip()}\n{key.strip()}\n".lstrip("\n")
     plan.make_directory(folder, Attributes(0o700, account.uid, account.gid))
     plan.write(path, text.encode("utf-8", "surrogateescape"), Attributes(0o600, account.uid, account.gid))
+
+
+def _is_id(word: str) -> bool:
+    return re.fullmatch("[0-9]{1,10}", word) is not None
 
 
 def _key_blob(line: str) -> str:

@@ -101,8 +101,13 @@ def plan_edits(plan: Plan, edits: Iterable[Options]) -> None:
 def _file(plan: Plan, options: Options) -> None:
     path = _absolute(options["path"])
     if options["source"] is not None:
-        with open(options["source"], "rb") as file:
-            content = file.read()
+        try:
+            with open(options["source"], "rb") as file:
+                content = file.read()
+        except OSError as error:
+            raise InputError(
+                f"it cannot be read ({error.strerror})", where=options["source"], hint="give a file on the builder"
+            ) from error
     else:
         content = options["content"].encode("utf-8", "surrogateescape")
     plan.write(path, content, _attributes(plan, path, options, Attributes(0o644)))

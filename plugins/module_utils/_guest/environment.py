@@ -50,7 +50,7 @@ def shell(variables: dict[str, str]) -> str:
 
 def parse_shell(text: str) -> dict[str, str]:
     """Read variables back from what `shell` wrote."""
-    found = (_EXPORT.match(line) for line in text.splitlines())
+    found = (_EXPORT.match(line) for line in text.split("\n"))
     return {match.group(1): match.group(2).replace("'\\''", "'") for match in found if match}
 
 

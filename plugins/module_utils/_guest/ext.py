@@ -109,13 +109,17 @@ class ExtTree(GuestTree):
         self._ask(f'ea_get -f "{target}" <{inode}> {name}')
 
     def _find(self, path: str) -> tuple[int, Entry] | None:
-        if path == "/":
-            return self._list("/")["."]
-        above = tree.parent(path)
-        holder = self._find(above)
-        if holder is None or holder[1].kind != "directory":
-            return None
-        return self._list(above).get(path.rpartition("/")[2])
+        # No recursion: a link in the image can name a path of thousands of directories.
+        found = self._list("/").get(".")
+        if found is None:
+            raise DamagedImageError("the filesystem has no root directory", where=self._volume.path)
+        here = "/"
+        for name in path.split("/")[1:] if path != "/" else ():
+            if found is None or found[1].kind != "directory":
+                return None
+            found = self._list(here).get(name)
+            here = f"{here.rstrip('/')}/{name}"
+        return found
 
     def _require(self, path: str) -> tuple[int, Entry]:
         found = self._find(path)

@@ -36,7 +36,7 @@ class FstabEntry:
 
 def parse(text: str) -> list[FstabEntry]:
     """Return the entries of an fstab; lines that are none are passed over."""
-    return [entry for entry in map(_parse_line, text.splitlines()) if entry]
+    return [entry for entry in map(_parse_line, _lines(text)) if entry]
 
 
 def with_entry(text: str, entry: FstabEntry) -> str:
@@ -64,7 +64,7 @@ def adapt(text: str, root: FstabEntry) -> tuple[str, list[str]]:
     """
     switched_off: list[str] = []
     lines: list[str] = []
-    for line in text.splitlines():
+    for line in _lines(text):
         seen = _parse_line(line)
         if seen and seen.path != "/" and seen.source != root.source and _needs_device(seen):
             switched_off.append(seen.source if seen.type == "swap" else seen.path)
@@ -84,7 +84,7 @@ def _needs_device(entry: FstabEntry) -> bool:
 def _replace(text: str, path: str, source: str, line: str | None) -> str:
     kept: list[str] = []
     placed = line is None
-    for old in text.splitlines():
+    for old in _lines(text):
         seen = _parse_line(old)
         same = seen and (seen.source == source if seen.path in ("none", "swap") else seen.path == path)
         if not same:
@@ -97,13 +97,18 @@ def _replace(text: str, path: str, source: str, line: str | None) -> str:
     return "".join(f"{old}\n" for old in kept)
 
 
+def _lines(text: str) -> list[str]:
+    # Not splitlines(): only a newline ends a line for libmount.
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def _parse_line(line: str) -> FstabEntry | None:
-    words = line.split()
+    words = re.findall(r"[^ \t]+", line)
     if len(words) < 3 or words[0].startswith("#"):
         return None
     source, path, kind = (_unescape(word) for word in words[:3])
     options = tuple(_unescape(words[3]).split(",")) if len(words) > 3 else ("defaults",)
-    numbers = [int(word) if word.isdigit() else 0 for word in words[4:6]]
+    numbers = [int(word) if re.fullmatch("[0-9]{1,9}", word) else 0 for word in words[4:6]]
     dump, check = (*numbers, 0, 0)[:2]
     return FstabEntry(source, path.rstrip("/") or "/", kind, options, dump, check)
 

@@ -17,7 +17,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._sandbox import Sandbo
 
 DPKG_STATUS = "/var/lib/dpkg/status"
 
-_INSTALLED = "install ok installed"
+_INSTALLED = "ok installed"  # after what is wanted of it: install, or hold
 _OPTIONS = (
     *("-o", "Acquire::Retries=3"),
     # A working image is thrown away after a crash: dpkg need not sync each file.
@@ -35,7 +35,7 @@ def parse_dpkg_status(text: str) -> dict[str, str]:
         fields = dict(
             line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and not line.startswith(" ")
         )
-        if fields.get("Status") == _INSTALLED and "Package" in fields:
+        if fields.get("Status", "").partition(" ")[2] == _INSTALLED and "Package" in fields:
             installed[fields["Package"]] = fields.get("Version", "")
     return installed
 

@@ -45,6 +45,7 @@ _NETWORK_STACKS = (
     ("networkd", "/lib/systemd/systemd-networkd"),
 )
 _KERNEL_PREFIX = "vmlinuz-"
+_LINE_LIMIT = 4096
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def parse_os_release(text: str) -> dict[str, str]:
         if not equals or not re.fullmatch(r"[A-Z][A-Z0-9_]*", key):
             continue
         try:
-            words = shlex.split(value)
+            words = shlex.split(value[:_LINE_LIMIT])  # its time grows with the square of the length
         except ValueError:
             continue
         values[key] = printable(words[0] if words else "")[:200]
