@@ -50,8 +50,8 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("release", nargs="?", help="a release's image file or folder; the newest by default")
-    parser.add_argument("--port", type=int, default=2222, help="port on 127.0.0.1 that leads to the guest's ssh; 0 for any")
-    parser.add_argument("--background", metavar="FOLDER", help="return at once; qemu.pid, serial.log and ssh.port go here")
+    parser.add_argument("--port", type=int, default=2222, help="on 127.0.0.1, for the guest's ssh; 0 for any")
+    parser.add_argument("--background", metavar="FOLDER", help="where qemu.pid, serial.log and ssh.port go")
     return parser.parse_args()
 
 

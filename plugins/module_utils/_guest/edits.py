@@ -71,9 +71,14 @@ ARGUMENT_SPEC: Options = {
         },
         "required_one_of": [("enabled", "masked")],
     },
+    # Public keys: Ansible would take both names for secrets.
     "authorized_key": {
         "type": "dict",
-        "options": {"user": {"type": "str", "required": True}, "key": {"type": "str", "required": True}},
+        "no_log": False,
+        "options": {
+            "user": {"type": "str", "required": True},
+            "key": {"type": "str", "required": True, "no_log": False},
+        },
     },
     "network": {
         "type": "dict",

@@ -17,7 +17,9 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Completed, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
@@ -39,6 +41,26 @@ _NEEDS_RECOVERY = 0x4  # incompatible feature bit of a journal that was not repl
 _LISTED = re.compile(rb"^/(\d+)/(\d+)/(\d+)/(\d+)/([^/]*)/(\d*)/$")
 _BANNER = re.compile(r"^debugfs \d")
 _FAST_LINK = b'Fast link dest: "'
+
+# What debugfs prints of each command in a file of commands, and of an inode by stat.
+_ASKED = re.compile(rb"^debugfs: stat <(\d+)>$", re.MULTILINE)
+_LINKS = re.compile(rb"^Links: (\d+)", re.MULTILINE)
+_ATTRIBUTE_BLOCK = re.compile(rb"^File ACL: [1-9]", re.MULTILINE)
+_ATTRIBUTE = re.compile(rb"^  ([\w.@-]+) \(\d+\)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Inode:
+    """What a directory does not tell of a file.
+
+    Attributes:
+        attributes: the names of its extended attributes.
+        attribute_block: whether they need a block of their own.
+    """
+
+    links: int
+    attributes: tuple[str, ...]
+    attribute_block: bool
 
 
 class ExtTree(GuestTree):
@@ -72,6 +94,8 @@ class ExtTree(GuestTree):
 
     def read(self, path: str) -> bytes:
         inode, entry = self._require(path)
+        if entry.kind != "file":
+            raise GuestError("it is not a regular file", where=path)
         if entry.size > tree.READ_LIMIT:
             raise GuestError(f"the file has {entry.size} bytes, too many to read", where=path)
         content = self._ask(f"cat <{inode}>")
@@ -88,25 +112,31 @@ class ExtTree(GuestTree):
                 hint="let image_layout or e2fsck -f repair it first",
             )
         with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
-            commands = _Script(self, folder)
+            commands = _Script(self, folder, self._inodes(changes, folder))
             for change in changes:
                 commands.add(change)
-            script = os.path.join(folder, "commands")
-            with open(script, "wb") as file:
-                file.write(os.fsencode("".join(f"{line}\n" for line in commands.lines)))
-            self._do(script)
+            self._do(_write_lines(folder, commands.lines))
         self._listings.clear()
 
-    def attribute_names(self, path: str) -> list[str]:
-        """Return the names of a file's extended attributes."""
-        inode, _entry = self._require(path)
-        shown = self._ask(f"ea_list <{inode}>").decode("utf-8", "replace")
-        return [match.group(1) for match in re.finditer(r"^  ([\w.@-]+) \(\d+\)", shown, re.MULTILINE)]
+    def number(self, path: str) -> int:
+        """Return the number of the inode at `path`."""
+        return self._require(path)[0]
 
     def save_attribute(self, path: str, name: str, target: str) -> None:
         """Write the value of an extended attribute to a file on the builder."""
-        inode, _entry = self._require(path)
-        self._ask(f'ea_get -f "{target}" <{inode}> {name}')
+        self._ask(f'ea_get -f "{target}" <{self.number(path)}> {name}')
+
+    def _inodes(self, changes: Sequence[tree.Change], folder: str) -> dict[int, Inode]:
+        """Look at all that `changes` remove or replace, in one go."""
+        going = {
+            self.number(change.path)
+            for change in changes
+            if isinstance(change, tree.Delete) or (isinstance(change, tree.PutFile) and change.replaces)
+        }
+        if not going:
+            return {}
+        script = _write_lines(folder, [f"stat <{number}>" for number in sorted(going)])
+        return parse_stats(self._read(["-f", script]), going)
 
     def _find(self, path: str) -> tuple[int, Entry] | None:
         # No recursion: a link in the image can name a path of thousands of directories.
@@ -135,7 +165,10 @@ class ExtTree(GuestTree):
 
     def _ask(self, request: str) -> bytes:
         """Let debugfs answer one request that changes nothing."""
-        done = self._runner.run(["debugfs", "-R", request, self._volume.e2fs_name])
+        return self._read(["-R", request])
+
+    def _read(self, arguments: list[str]) -> bytes:
+        done = self._runner.run(["debugfs", *arguments, self._volume.e2fs_name])
         trouble = complaints(done)
         if trouble:
             raise DamagedImageError(
@@ -158,9 +191,11 @@ class ExtTree(GuestTree):
 class _Script:
     """Turns changes into debugfs commands; file contents wait in a folder of the builder."""
 
-    def __init__(self, source: ExtTree, folder: str) -> None:
+    def __init__(self, source: ExtTree, folder: str, inodes: dict[int, Inode]) -> None:
         self.lines: list[str] = []
         self._source = source
+        self._inodes = inodes
+        self._removed: Counter[int] = Counter()
         self._folder = folder
         self._count = 0
 
@@ -177,25 +212,39 @@ class _Script:
         elif isinstance(change, tree.PutSymlink):
             self.lines.append(f"symlink {word} {_quote(change.target, change.path)}")
         elif isinstance(change, tree.Delete):
-            self.lines.append(f"{'rmdir' if change.kind == 'directory' else 'rm'} {word}")
+            self._remove(change.path, word, "rmdir" if change.kind == "directory" else "rm")
         else:
-            entry = self._source.lstat(change.path)
-            kind = 0o040000 if entry and entry.kind == "directory" else 0o100000
-            self._attributes(word, kind, change.attributes)
+            self._set_attributes(change, word)
+
+    def _set_attributes(self, change: tree.SetAttributes, word: str) -> None:
+        kinds = {"directory": 0o040000, "file": 0o100000}
+        entry = self._source.lstat(change.path)
+        if entry is None or entry.kind not in kinds:
+            raise GuestError("it is neither a file nor a directory", where=change.path)
+        self._attributes(word, kinds[entry.kind], change.attributes)
+
+    def _remove(self, path: str, word: str, command: str) -> None:
+        """Remove a name; with an inode's last one, first its attributes: debugfs 1.47 would keep their block."""
+        number = self._source.number(path)
+        inode = self._inodes[number]
+        self._removed[number] += 1
+        if inode.attribute_block and (command == "rmdir" or self._removed[number] == inode.links):
+            self.lines += [f"ea_rm {_here(word)} {name}" for name in inode.attributes]
+        self.lines.append(f"{command} {word}")
 
     def _put_file(self, change: tree.PutFile, word: str) -> None:
         content = self._new_file(change.content)
         kept: list[tuple[str, str]] = []
         if change.replaces:
-            for attribute in self._source.attribute_names(change.path):
+            for attribute in self._inodes[self._source.number(change.path)].attributes:
                 saved = self._new_file(b"")
                 self._source.save_attribute(change.path, attribute, saved)
                 kept.append((attribute, saved))
-            self.lines.append(f"rm {word}")
+            self._remove(change.path, word, "rm")
         self.lines.append(f"write {_quote(content, content)} {word}")
         self._attributes(word, 0o100000, change.attributes)
         for attribute, saved in kept:
-            self.lines.append(f"ea_set -f {_quote(saved, saved)} {word} {attribute}")
+            self.lines.append(f"ea_set -f {_quote(saved, saved)} {_here(word)} {attribute}")
 
     def _attributes(self, word: str, kind: int, attributes: Attributes) -> None:
         self.lines.append(f"set_inode_field {word} mode 0{kind | attributes.mode:o}")
@@ -230,6 +279,38 @@ def parse_listing(output: bytes) -> dict[str, tuple[int, Entry]]:
             entry = Entry.from_mode(int(mode, 8), int(uid), int(gid), int(size or 0))
             names[os.fsdecode(name)] = (int(inode), entry)
     return names
+
+
+def parse_stats(output: bytes, numbers: Collection[int]) -> dict[int, Inode]:
+    """Read what ``stat`` printed of each of some inodes.
+
+    Raises:
+        DamagedImageError: one is missing.
+    """
+    _start, *pieces = _ASKED.split(output)
+    inodes = {}
+    for number, shown in zip(pieces[::2], pieces[1::2]):
+        links = _LINKS.search(shown)
+        if links:
+            names = tuple(name.decode() for name in _ATTRIBUTE.findall(shown))
+            inodes[int(number)] = Inode(int(links.group(1)), names, bool(_ATTRIBUTE_BLOCK.search(shown)))
+    missing = set(numbers) - set(inodes)
+    if missing:
+        raise DamagedImageError(f"the inode {min(missing)} cannot be read", hint="check the filesystem with e2fsck")
+    return inodes
+
+
+def _write_lines(folder: str, lines: Sequence[str]) -> str:
+    """Write a file of debugfs commands and return its path."""
+    path = os.path.join(folder, "commands")
+    with open(path, "wb") as file:
+        file.write(os.fsencode("".join(f"{line}\n" for line in lines)))
+    return path
+
+
+def _here(word: str) -> str:
+    """Return a quoted name such that no command takes its leading dash for an option."""
+    return f'"./{word[1:]}'
 
 
 def _quote(word: str, path: str) -> str:

@@ -108,15 +108,15 @@ class MountedTree(GuestTree):
 
     def read(self, path: str) -> bytes:
         with self._folder(path) as (folder, name):
-            # O_NONBLOCK: a FIFO must not hold up the open.
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-            descriptor = os.open(name, flags, dir_fd=folder)
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(file.fileno())
+            # Opening a FIFO could wait for ever, and opening a device do something.
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISREG(found.st_mode):
                 raise GuestError("it is not a regular file", where=path)
             if found.st_size > tree.READ_LIMIT:
                 raise GuestError(f"the file has {found.st_size} bytes, too many to read", where=path)
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+            descriptor = os.open(name, flags, dir_fd=folder)
+        with os.fdopen(descriptor, "rb") as file:
             return file.read(tree.READ_LIMIT)
 
     def apply(self, changes: Sequence[tree.Change]) -> None:

@@ -106,6 +106,8 @@ class Plan:
         real, entry = tree.lookup(self, path)
         if entry is None:
             raise GuestError("there is no such file in the guest", where=path)
+        if entry.kind == "other":
+            raise GuestError("it is neither a file nor a directory", where=path)
         self._change_attributes(real, entry, attributes)
 
     def symlink(self, path: str, target: str) -> None:

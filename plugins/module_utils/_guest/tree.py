@@ -112,7 +112,7 @@ class View(t.Protocol):
         """Return the content of the regular file at `path`.
 
         Raises:
-            GuestError: it is larger than READ_LIMIT bytes.
+            GuestError: it is no regular file, or larger than READ_LIMIT bytes.
         """
 
 
