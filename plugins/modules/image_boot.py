@@ -76,7 +76,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._boot import bios
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, open_tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import result
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
 from ansible_collections.voc.cluster.plugins.module_utils._module import run
@@ -85,7 +85,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._module import run
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
     image = options["image"]
-    with locked(image), bios.plan_boot(runner, image, options["kernel_options"], options["access"]) as boot:
+    disk = bios.examine(runner, image)
+    with locked(image), open_tree(runner, disk.root, disk.filesystem, options["access"]) as files:
+        boot = bios.plan_boot(runner, disk, files, options["kernel_options"])
         outcome = result(boot.files)
         if not module.check_mode:
             bios.apply(boot)

@@ -81,7 +81,10 @@ def test_scratch_is_empty_and_everybodys(instance: Host) -> None:
 
 
 def test_swap_of_another_machine_is_switched_off(instance: Host) -> None:
-    assert "# voc.cluster: no such device in this image: /dev/xvda2 none swap" in instance.file("/etc/fstab").content_string
+    assert (
+        "# voc.cluster: no such device in this image: /dev/xvda2 none swap"
+        in instance.file("/etc/fstab").content_string
+    )
 
 
 def test_persistent_net_rules_are_gone(instance: Host) -> None:
@@ -90,7 +93,9 @@ def test_persistent_net_rules_are_gone(instance: Host) -> None:
 
 def test_identities_are_new_and_differ(instances: dict[str, Host]) -> None:
     ids = {name: host.check_output("cat /etc/machine-id") for name, host in instances.items()}
-    keys = {name: host.check_output("cut -d' ' -f2 /etc/ssh/ssh_host_ed25519_key.pub") for name, host in instances.items()}
+    keys = {
+        name: host.check_output("cut -d' ' -f2 /etc/ssh/ssh_host_ed25519_key.pub") for name, host in instances.items()
+    }
     assert all(len(identity) == 32 for identity in ids.values())
     assert "0123456789abcdef0123456789abcdef" not in ids.values()
     assert len(set(ids.values())) == len(set(keys.values())) == 2

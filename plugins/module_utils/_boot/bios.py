@@ -8,8 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._boot import grub, kernel
@@ -17,11 +16,24 @@ from ansible_collections.voc.cluster.plugins.module_utils._boot.grub import Boot
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, system, tree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.access import open_tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.fstab import FstabEntry
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Kernel
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
+from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import Table
+
+
+@dataclass(frozen=True)
+class BootDisk:
+    """A raw disk image that can be made to boot, and where its root filesystem is."""
+
+    image: str
+    table: Table
+    root: Volume
+    filesystem: Filesystem
+    uuid: str
 
 
 @dataclass(frozen=True)
@@ -43,42 +55,48 @@ class BootPlan:
     switched_off: list[str]
 
 
-@contextmanager
-def plan_boot(runner: Runner, image: str, options: Sequence[str], access: str) -> Iterator[BootPlan]:
-    """Work out how to make a raw disk image boot.
-
-    Args:
-        options: what the kernel is given after the root filesystem.
-        access: how the guest's files are reached.
+def examine(runner: Runner, image: str) -> BootDisk:
+    """Look whether a raw image can be made to boot.
 
     Raises:
         InputError: it is not a disk image, or GRUB cannot read its filesystem.
-        GuestError: it has no kernel that could be booted.
+        GuestError: its root filesystem cannot be told, or has no UUID.
     """
-    volume, found = contents.root_volume(runner, image)
+    root, found = contents.root_volume(runner, image)
     table = contents.look(runner, image).table
     if table is None:
         raise InputError("it is a partition image", where=image, hint="make a disk of it with image_layout first")
     grub.require_readable(found, image)
-    uuid = filesystems.require_uuid(found, volume)
-    loader = grub.make(runner, uuid)
-    grub.check(loader, table, image)
-    with open_tree(runner, volume, found, access) as files:
-        guest = system.inspect(files)
-        kernels = kernel.choose(guest, image)
-        command_line = kernel.command_line(uuid, options)
-        plan = Plan(files)
-        config = grub.config(kernels, uuid, command_line, guest.name or "Linux")
-        plan.write(grub.CONFIG_PATH, config.encode("utf-8", "surrogateescape"))
-        yield BootPlan(
-            image=image,
-            files=plan,
-            loader=loader,
-            loader_changes=not grub.is_placed(loader, image),
-            kernel=kernels[0],
-            command_line=command_line,
-            switched_off=_adapt_fstab(plan, uuid, found.type),
-        )
+    return BootDisk(image, table, root, found, filesystems.require_uuid(found, root))
+
+
+def plan_boot(runner: Runner, disk: BootDisk, files: GuestTree, options: Sequence[str]) -> BootPlan:
+    """Work out how to make a disk boot.
+
+    Args:
+        files: the tree of its root filesystem.
+        options: what the kernel is given after the root filesystem.
+
+    Raises:
+        GuestError: it has no kernel that could be booted.
+    """
+    guest = system.inspect(files)
+    kernels = kernel.choose(guest, disk.image)
+    loader = grub.make(runner, disk.uuid)
+    grub.check(loader, disk.table, disk.image)
+    command_line = kernel.command_line(disk.uuid, options)
+    plan = Plan(files)
+    config = grub.config(kernels, disk.uuid, command_line, guest.name or "Linux")
+    plan.write(grub.CONFIG_PATH, config.encode())
+    return BootPlan(
+        image=disk.image,
+        files=plan,
+        loader=loader,
+        loader_changes=not grub.is_placed(loader, disk.image),
+        kernel=kernels[0],
+        command_line=command_line,
+        switched_off=_adapt_fstab(plan, disk.uuid, disk.filesystem.type),
+    )
 
 
 def apply(boot: BootPlan) -> None:
@@ -95,4 +113,4 @@ def _adapt_fstab(plan: Plan, uuid: str, filesystem: str) -> list[str]:
     return switched_off
 
 
-__all__ = ["BootPlan", "apply", "plan_boot"]
+__all__ = ["BootDisk", "BootPlan", "apply", "examine", "plan_boot"]
