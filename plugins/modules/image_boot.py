@@ -42,7 +42,7 @@ options:
 EXAMPLES = r"""
 - name: Make the image boot
   voc.cluster.image_boot:
-    image: /var/tmp/voc-cluster/starworker/disk.raw
+    image: /var/lib/voc-cluster/work/starworker/disk.raw
 """
 
 RETURN = r"""

@@ -62,7 +62,7 @@ EXAMPLES = r"""
 - name: Unpack what the VO sent into the work folder
   voc.cluster.image_convert:
     src: /srv/vo/starworker_part.img.gz
-    dest: /var/tmp/voc-cluster/starworker/source.raw
+    dest: /var/lib/voc-cluster/work/starworker/source.raw
     force: true
 
 - name: Make a qcow2 image for a hypervisor
@@ -78,7 +78,7 @@ dest:
   description: The file that was written.
   returned: success
   type: str
-  sample: /var/tmp/voc-cluster/starworker/source.raw
+  sample: /var/lib/voc-cluster/work/starworker/source.raw
 virtual_size:
   description: What the guest sees, in bytes; V(none) in check mode when O(src) is compressed.
   returned: success

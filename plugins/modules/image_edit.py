@@ -164,7 +164,7 @@ options:
 EXAMPLES = r"""
 - name: Give the image the site's software area
   voc.cluster.image_edit:
-    image: /var/tmp/voc-cluster/starworker/disk.raw
+    image: /var/lib/voc-cluster/work/starworker/disk.raw
     edits:
       - fstab: {source: "nfs1:/grid/app", path: /grid/app, type: nfs, options: [ro, _netdev, nofail]}
       - environment: {OSG_APP: /grid/app}

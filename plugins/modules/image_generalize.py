@@ -42,7 +42,7 @@ options:
 EXAMPLES = r"""
 - name: Clean the image, but keep its logs
   voc.cluster.image_generalize:
-    image: /var/tmp/voc-cluster/starworker/disk.raw
+    image: /var/lib/voc-cluster/work/starworker/disk.raw
     operations: [defaults, "-logs"]
 """
 

@@ -48,7 +48,7 @@ EXAMPLES = r"""
 
 - name: Check that the working image could be released
   voc.cluster.image_info:
-    path: /var/tmp/voc-cluster/starworker/disk.raw
+    path: /var/lib/voc-cluster/work/starworker/disk.raw
     verify: true
 """
 

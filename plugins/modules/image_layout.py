@@ -51,8 +51,8 @@ options:
 EXAMPLES = r"""
 - name: Turn the partition into a disk of 8 GiB
   voc.cluster.image_layout:
-    src: /var/tmp/voc-cluster/starworker/source.raw
-    dest: /var/tmp/voc-cluster/starworker/disk.raw
+    src: /var/lib/voc-cluster/work/starworker/source.raw
+    dest: /var/lib/voc-cluster/work/starworker/disk.raw
     size: 8G
 """
 
@@ -61,7 +61,7 @@ dest:
   description: The disk image.
   returned: success
   type: str
-  sample: /var/tmp/voc-cluster/starworker/disk.raw
+  sample: /var/lib/voc-cluster/work/starworker/disk.raw
 size:
   description: The size of the disk in bytes.
   returned: success

@@ -38,7 +38,7 @@ options:
 EXAMPLES = r"""
 - name: Give the image a kernel
   voc.cluster.image_packages:
-    image: /var/tmp/voc-cluster/starworker/disk.raw
+    image: /var/lib/voc-cluster/work/starworker/disk.raw
     name:
       - linux-image-amd64
       - nfs-common

@@ -80,7 +80,7 @@ options:
 EXAMPLES = r"""
 - name: Publish the image
   voc.cluster.image_release:
-    image: /var/tmp/voc-cluster/starworker/disk.raw
+    image: /var/lib/voc-cluster/work/starworker/disk.raw
     name: starworker
     releases: /srv/voc/releases
     source: "{{ release.source }}"

@@ -13,6 +13,7 @@ them in one batch. Edits that cancel out, or were already true, leave nothing.
 
 from __future__ import annotations
 
+import os
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
 
 _SHOWN_LIMIT = 64 << 10
+_NAME_LIMIT = 255  # linux/limits.h: NAME_MAX and PATH_MAX
+_PATH_LIMIT = 4096
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ class Plan:
 
     def symlink(self, path: str, target: str) -> None:
         """Make a symbolic link; a file or link in its place is replaced."""
+        if not 0 < len(os.fsencode(target)) < _PATH_LIMIT:
+            raise GuestError(f"a link must point to between 1 and {_PATH_LIMIT - 1} bytes", where=path)
         real = tree.resolve(self, path, follow=False)
         entry = self.lstat(real)
         if entry and entry.kind == "symlink" and self.readlink(real) == target:
@@ -135,6 +140,8 @@ class Plan:
         self._nodes[real] = None
 
     def _make_parents(self, real: str) -> None:
+        if len(os.fsencode(real.rpartition("/")[2])) > _NAME_LIMIT:
+            raise GuestError(f"a name is longer than {_NAME_LIMIT} bytes", where=real)
         above = tree.parent(real)
         if above != real and self.lstat(above) is None:
             self._make_parents(above)
