@@ -32,7 +32,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
 )
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, check, identify
 
 _ROOT_INODE = 2
 _NEEDS_RECOVERY = 0x4  # incompatible feature bit of a journal that was not replayed
@@ -45,7 +45,7 @@ _FAST_LINK = b'Fast link dest: "'
 # What debugfs prints of each command in a file of commands, and of an inode by stat.
 _ASKED = re.compile(rb"^debugfs: stat <(\d+)>$", re.MULTILINE)
 _LINKS = re.compile(rb"^Links: (\d+)", re.MULTILINE)
-_ATTRIBUTE_BLOCK = re.compile(rb"^File ACL: [1-9]", re.MULTILINE)
+_ATTRIBUTE_BLOCK = re.compile(rb"^File ACL: (\d+)", re.MULTILINE)
 _ATTRIBUTE = re.compile(rb"^  ([\w.@-]+) \(\d+\)", re.MULTILINE)
 
 
@@ -55,7 +55,7 @@ class Inode:
 
     Attributes:
         attributes: the names of its extended attributes.
-        attribute_block: whether they need a block of their own.
+        attribute_block: whether they need a block outside the inode, which other inodes may share.
     """
 
     links: int
@@ -112,11 +112,15 @@ class ExtTree(GuestTree):
                 hint="let image_layout or e2fsck -f repair it first",
             )
         with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
-            commands = _Script(self, folder, self._inodes(changes, folder))
+            going = self._inodes(changes, folder)
+            commands = _Script(self, folder, going)
             for change in changes:
                 commands.add(change)
             self._do(_write_lines(folder, commands.lines))
         self._listings.clear()
+        if any(inode.attribute_block for inode in going.values()):
+            # debugfs 1.47 removes an inode but not its block of attributes; e2fsck frees that.
+            check(self._runner, self._volume)
 
     def number(self, path: str) -> int:
         """Return the number of the inode at `path`."""
@@ -191,10 +195,10 @@ class ExtTree(GuestTree):
 class _Script:
     """Turns changes into debugfs commands; file contents wait in a folder of the builder."""
 
-    def __init__(self, source: ExtTree, folder: str, inodes: dict[int, Inode]) -> None:
+    def __init__(self, source: ExtTree, folder: str, going: dict[int, Inode]) -> None:
         self.lines: list[str] = []
         self._source = source
-        self._inodes = inodes
+        self._going = going
         self._removed: Counter[int] = Counter()
         self._folder = folder
         self._count = 0
@@ -224,19 +228,19 @@ class _Script:
         self._attributes(word, kinds[entry.kind], change.attributes)
 
     def _remove(self, path: str, word: str, command: str) -> None:
-        """Remove a name; with an inode's last one, first its attributes: debugfs 1.47 would keep their block."""
+        """Remove a name; before an inode's last one its attributes, so that a shared block has one user less."""
         number = self._source.number(path)
-        inode = self._inodes[number]
+        inode = self._going[number]
         self._removed[number] += 1
         if inode.attribute_block and (command == "rmdir" or self._removed[number] == inode.links):
-            self.lines += [f"ea_rm {_here(word)} {name}" for name in inode.attributes]
+            self.lines += [f"ea_rm {word} {name}" for name in inode.attributes]
         self.lines.append(f"{command} {word}")
 
     def _put_file(self, change: tree.PutFile, word: str) -> None:
         content = self._new_file(change.content)
         kept: list[tuple[str, str]] = []
         if change.replaces:
-            for attribute in self._inodes[self._source.number(change.path)].attributes:
+            for attribute in self._going[self._source.number(change.path)].attributes:
                 saved = self._new_file(b"")
                 self._source.save_attribute(change.path, attribute, saved)
                 kept.append((attribute, saved))
@@ -244,7 +248,8 @@ class _Script:
         self.lines.append(f"write {_quote(content, content)} {word}")
         self._attributes(word, 0o100000, change.attributes)
         for attribute, saved in kept:
-            self.lines.append(f"ea_set -f {_quote(saved, saved)} {_here(word)} {attribute}")
+            # Unlike the others, ea_set would take a leading dash for an option.
+            self.lines.append(f'ea_set -f {_quote(saved, saved)} "./{word[1:]} {attribute}')
 
     def _attributes(self, word: str, kind: int, attributes: Attributes) -> None:
         self.lines.append(f"set_inode_field {word} mode 0{kind | attributes.mode:o}")
@@ -288,16 +293,16 @@ def parse_stats(output: bytes, numbers: Collection[int]) -> dict[int, Inode]:
         DamagedImageError: one is missing.
     """
     _start, *pieces = _ASKED.split(output)
-    inodes = {}
+    found = {}
     for number, shown in zip(pieces[::2], pieces[1::2]):
-        links = _LINKS.search(shown)
-        if links:
+        links, block = _LINKS.search(shown), _ATTRIBUTE_BLOCK.search(shown)
+        if links and block:
             names = tuple(name.decode() for name in _ATTRIBUTE.findall(shown))
-            inodes[int(number)] = Inode(int(links.group(1)), names, bool(_ATTRIBUTE_BLOCK.search(shown)))
-    missing = set(numbers) - set(inodes)
+            found[int(number)] = Inode(int(links.group(1)), names, int(block.group(1)) != 0)
+    missing = set(numbers) - set(found)
     if missing:
         raise DamagedImageError(f"the inode {min(missing)} cannot be read", hint="check the filesystem with e2fsck")
-    return inodes
+    return found
 
 
 def _write_lines(folder: str, lines: Sequence[str]) -> str:
@@ -306,11 +311,6 @@ def _write_lines(folder: str, lines: Sequence[str]) -> str:
     with open(path, "wb") as file:
         file.write(os.fsencode("".join(f"{line}\n" for line in lines)))
     return path
-
-
-def _here(word: str) -> str:
-    """Return a quoted name such that no command takes its leading dash for an option."""
-    return f'"./{word[1:]}'
 
 
 def _quote(word: str, path: str) -> str:
