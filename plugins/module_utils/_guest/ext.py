@@ -38,7 +38,7 @@ _ROOT_INODE = 2
 _NEEDS_RECOVERY = 0x4  # incompatible feature bit of a journal that was not replayed
 
 # ls -p prints /inode/mode/uid/gid/name/size/, and no size for directories.
-_LISTED = re.compile(rb"^/(\d+)/(\d+)/(\d+)/(\d+)/([^/]*)/(\d*)/$")
+_LISTED = re.compile(rb"^/(\d+)/(\d+)/(-?\d+)/(-?\d+)/([^/]*)/(\d*)/$")
 _BANNER = re.compile(r"^debugfs \d")
 _FAST_LINK = b'Fast link dest: "'
 
@@ -281,7 +281,9 @@ def parse_listing(output: bytes) -> dict[str, tuple[int, Entry]]:
         match = _LISTED.match(line)
         if match:
             inode, mode, uid, gid, name, size = match.groups()
-            entry = Entry.from_mode(int(mode, 8), int(uid), int(gid), int(size or 0))
+            # debugfs prints owners as signed numbers.
+            owner, group = int(uid) & 0xFFFFFFFF, int(gid) & 0xFFFFFFFF
+            entry = Entry.from_mode(int(mode, 8), owner, group, int(size or 0))
             names[os.fsdecode(name)] = (int(inode), entry)
     return names
 

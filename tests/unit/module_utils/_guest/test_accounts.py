@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
+from ansible_collections.voc.cluster.plugins.module_utils._guest import accounts
+from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes
+from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
+
+KEY = "ssh-ed25519 AAAAkey one@site"
+PASSWD = "\n".join(
+    [
+        "root:x:0:0:root:/root:/bin/bash",
+        "broken",
+        "odd:x:²:0::/home:/bin/sh",
+        f"vast:x:{'9' * 5000}:0::/home:/bin/sh",
+        "griduser:x:1001:1002::/home/griduser:/bin/bash",
+    ]
+)
+
+
+@pytest.fixture
+def guest() -> MemoryTree:
+    return MemoryTree({"/etc/passwd": PASSWD, "/etc/group": "root:x:0:\nbad:x:²:\ngrid:x:1002:a,b\n"})
+
+
+def _authorize(guest: MemoryTree, key: str) -> int:
+    plan = Plan(guest)
+    accounts.authorize_key(plan, "griduser", key)
+    count = len(plan.changes())
+    plan.apply()
+    return count
+
+
+def test_accounts_are_found_by_the_guests_own_files(guest: MemoryTree) -> None:
+    assert accounts.find_account(guest, "griduser") == accounts.Account("griduser", 1001, 1002, "/home/griduser")
+    assert (accounts.user_id(guest, "griduser"), accounts.user_id(guest, "77")) == (1001, 77)
+    assert (accounts.group_id(guest, "grid"), accounts.group_id(guest, "77")) == (1002, 77)
+
+
+@pytest.mark.parametrize("name", ["none", "broken", "odd", "vast", "²", ""])
+def test_an_account_that_is_not_there_is_refused(guest: MemoryTree, name: str) -> None:
+    with pytest.raises(GuestError, match="the guest has no user"):
+        accounts.user_id(guest, name)
+    with pytest.raises(GuestError, match="the guest has no group"):
+        accounts.group_id(guest, name)
+
+
+def test_a_key_is_added_for_its_user_alone_and_once(guest: MemoryTree) -> None:
+    assert _authorize(guest, KEY)
+    folder, file = guest.lstat("/home/griduser/.ssh"), guest.lstat("/home/griduser/.ssh/authorized_keys")
+    assert folder
+    assert file
+    assert folder.attributes == Attributes(0o700, 1001, 1002)
+    assert file.attributes == Attributes(0o600, 1001, 1002)
+    assert guest.text("/home/griduser/.ssh/authorized_keys") == f"{KEY}\n"
+    assert _authorize(guest, KEY) == 0
+    assert _authorize(guest, "ssh-ed25519 AAAAkey renamed") == 0
+
+
+def test_other_keys_stay(guest: MemoryTree) -> None:
+    path = "/home/griduser/.ssh/authorized_keys"
+    guest.add(path, 'from="10.*" ssh-rsa AAAAother\n# ssh-ed25519 AAAAkey switched off')
+    _authorize(guest, KEY)
+    assert guest.text(path).splitlines()[2:] == [KEY]
+    assert _authorize(guest, "ssh-rsa AAAAother") == 0

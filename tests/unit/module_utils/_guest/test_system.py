@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.voc.cluster.plugins.module_utils._guest import system
+from ansible_collections.voc.cluster.tests.unit.memory_tree import ELF_X86_64, MemoryTree
+
+DEBIAN = MemoryTree(
+    {
+        "/usr/lib/os-release": 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian GNU/Linux 13"\n',
+        "/etc/os-release": ("->", "../usr/lib/os-release"),
+        "/bin": ("->", "usr/bin"),
+        "/usr/bin/sh": ELF_X86_64,
+        "/usr/bin/apt-get": "",
+        "/lib": ("->", "usr/lib"),
+        "/usr/lib/systemd/systemd": "",
+        "/usr/lib/systemd/systemd-networkd": "",
+        "/sbin/ifup": "",
+        "/usr/lib/modules/6.12.1/x": "",
+        "/boot/vmlinuz-6.9.2": "",
+        "/boot/vmlinuz-6.12.1": "",
+        "/boot/initrd.img-6.12.1": "",
+    }
+)
+
+
+def test_a_guest_is_described_by_its_files() -> None:
+    guest = system.inspect(DEBIAN)
+    assert (guest.id, guest.version, guest.name) == ("debian", "13", "Debian GNU/Linux 13")
+    assert (guest.architecture, guest.package_manager, guest.init) == ("x86_64", "apt", "systemd")
+    assert guest.network_stacks == ("ifupdown", "networkd")
+    assert guest.kernels == (
+        system.Kernel("6.12.1", "/boot/vmlinuz-6.12.1", "/boot/initrd.img-6.12.1", "/lib/modules/6.12.1"),
+        system.Kernel("6.9.2", "/boot/vmlinuz-6.9.2", None, None),
+    )
+    assert guest.newest_kernel == guest.kernels[0]
+
+
+def test_an_empty_tree_is_no_system() -> None:
+    guest = system.inspect(MemoryTree())
+    assert guest == system.Guest(None, None, None, None, None, None, (), ())
+    assert guest.newest_kernel is None
+
+
+@pytest.mark.parametrize(
+    ("path", "manager"),
+    [("/usr/bin/dnf", "dnf"), ("/usr/bin/yum", "yum"), ("/usr/bin/zypper", "zypper"), ("/sbin/apk", "apk")],
+)
+def test_package_managers_are_told_by_their_programs(path: str, manager: str) -> None:
+    assert system.inspect(MemoryTree({path: ""})).package_manager == manager
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("ID=debian", "debian"),
+        ('ID="a b"', "a b"),
+        ("ID='it'", "it"),
+        (r'ID="a \"b\" \$c"', r"a \"b\" \$c".replace(r"\"", '"')),
+        ("ID=$(reboot)", "$(reboot)"),
+        ("ID=", ""),
+        ("ID=\x1b[2Jx", "\\x1b[2Jx"),
+        ("ID=" + "x" * 300, "x" * 200),
+    ],
+)
+def test_os_release_is_data(line: str, value: str) -> None:
+    assert system.parse_os_release(f"# c\n{line}\n") == {"ID": value}
+
+
+@pytest.mark.parametrize("line", ["ID", "=x", "id=x", 'ID="open', "I D=x", "export ID=x"])
+def test_lines_that_are_no_assignment_are_passed_over(line: str) -> None:
+    assert system.parse_os_release(line) == {}
+
+
+@given(st.text())
+def test_any_os_release_gives_short_printable_values(text: str) -> None:
+    for key, value in system.parse_os_release(f"A={text}\n{text}").items():
+        assert key.isascii()
+        assert value.isprintable()
+        assert len(value) <= 200
+
+
+@given(st.just("x" * (8 << 20)))
+def test_a_huge_os_release_holds_nobody_up(value: str) -> None:
+    assert system.parse_os_release(f"ID={value}")["ID"] == "x" * 200
+
+
+@pytest.mark.parametrize(
+    ("machine", "order", "name"),
+    [(62, "<", "x86_64"), (183, "<", "aarch64"), (3, "<", "i386"), (21, ">", "ppc64"), (9999, "<", None)],
+)
+def test_elf_files_tell_their_architecture(machine: int, order: str, name: str | None) -> None:
+    head = b"\x7fELF\x02" + (b"\x01" if order == "<" else b"\x02") + bytes(12) + struct.pack(f"{order}H", machine)
+    assert system.elf_machine(head) == name
+
+
+@given(st.binary(max_size=64))
+def test_any_file_has_an_architecture_or_none(head: bytes) -> None:
+    assert system.elf_machine(head) is None
+    system.elf_machine(b"\x7fELF" + head)
+
+
+def test_versions_sort_as_people_read_them() -> None:
+    ordered = ["5.10.0-9-amd64", "5.10.0-28-amd64", "6.1.0-9", "6.1.0-13", "6.9.0", "6.12.0", "6.12.1"]
+    assert sorted(set(ordered), key=system.version_key) == ordered
+
+
+@given(st.lists(st.text(max_size=20), max_size=5))
+def test_any_versions_can_be_sorted(versions: list[str]) -> None:
+    ordered = sorted(versions, key=system.version_key)
+    assert sorted(ordered, key=system.version_key) == ordered
