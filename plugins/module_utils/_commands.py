@@ -38,6 +38,8 @@ _PACKAGES = {
 # An ordinary user's PATH often lacks the folders where the disk tools live.
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
 
+_LAST_LINES = 3  # of what a program wrote, in a message
+
 _TIMED_OUT = 124  # coreutils' timeout(1), and 137 when it had to send SIGKILL
 _KILLED = 137
 
@@ -75,11 +77,11 @@ class Completed:
 
     @property
     def complaint(self) -> str:
-        """The last line of standard error (else of standard output), printable."""
+        """The last lines of standard error (else of standard output), printable, as one."""
         for stream in (self.errors, self.output):
-            lines = stream.decode("utf-8", "replace").strip().splitlines()
+            lines = [line.strip() for line in stream.decode("utf-8", "replace").splitlines() if line.strip()]
             if lines:
-                return printable(lines[-1].strip())[:400]
+                return printable("; ".join(lines[-_LAST_LINES:]))[:400]
         return "it said nothing"
 
 

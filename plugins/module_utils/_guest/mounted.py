@@ -20,7 +20,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError, SpaceError
@@ -47,9 +47,11 @@ def private_mounts() -> Iterator[None]:
         InputError: the user may not do that.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    folder = os.getcwd()
-    before = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    try:
+    with ExitStack() as stack:
+        before, root, folder = (
+            _opened(stack, path, flags)
+            for path, flags in (("/proc/self/ns/mnt", os.O_RDONLY), ("/", os.O_PATH), (".", os.O_PATH))
+        )
         if libc.unshare(_CLONE_NEWNS) != 0:
             raise InputError(f"mounting needs root ({os.strerror(ctypes.get_errno())})", hint="run the builder as root")
         try:
@@ -57,9 +59,16 @@ def private_mounts() -> Iterator[None]:
         finally:
             if libc.setns(before, _CLONE_NEWNS) != 0:
                 raise OSError(ctypes.get_errno(), "cannot return to the mount namespace")
-            os.chdir(folder)
-    finally:
-        os.close(before)
+            # Entering a namespace makes its root this process's root; in a chroot that was another one.
+            os.fchdir(root)
+            os.chroot(".")
+            os.fchdir(folder)
+
+
+def _opened(stack: ExitStack, path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    stack.callback(os.close, descriptor)
+    return descriptor
 
 
 @contextmanager
