@@ -99,8 +99,12 @@ class Runner(ABC):
         limits: Limits = INSPECT,
         data: bytes | None = None,
         accept: Collection[int] = (0,),
+        bare: bool = False,
     ) -> Completed:
         """Run a program within `limits` and return what it wrote.
+
+        Args:
+            bare: give it no environment at all.
 
         Raises:
             ToolError: it is not installed, took too long, or ended with a status
@@ -113,6 +117,7 @@ class Runner(ABC):
         bounded = [
             *(*orphan_guard, find("prlimit"), f"--as={limits.memory}", "--core=0", "--"),
             *(find("timeout"), "--kill-after=5", str(limits.seconds)),
+            *((find("env"), "-i") if bare else ()),
             *(*orphan_guard, find(tool), *argv[1:]),
         ]
         done = self.execute(bounded, data)

@@ -40,6 +40,10 @@ _ENVIRONMENT = {
 }
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
+# Files here belong to root and ask for no capability: writing /proc/sys/kernel/core_pattern
+# would be running programs as the builder's root. bwrap 0.8 leaves /proc/sys writable.
+_KERNEL_SETTINGS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
 # invoke-rc.d's contract: 101 forbids every action on every service.
 _NO_SERVICES = b"#!/bin/sh\nexit 101\n"
 
@@ -58,7 +62,8 @@ class Sandbox:
         Raises:
             ToolError: it failed, or exceeded its limits.
         """
-        return self.runner.run([*self._prefix(environment or {}), *argv], limits=GUEST_PROGRAMS)
+        # bwrap itself is process 1 in there, and guests can read that one's environment.
+        return self.runner.run([*self._prefix(environment or {}), *argv], limits=GUEST_PROGRAMS, bare=True)
 
     def _prefix(self, environment: Mapping[str, str]) -> list[str]:
         variables = {**_ENVIRONMENT, **(_proxies() if self.network else {}), **environment}
@@ -67,6 +72,7 @@ class Sandbox:
             *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
             *([] if self.network else ["--unshare-net"]),
             *("--bind", self.root, "/", "--dev", "/dev", "--proc", "/proc"),
+            *(word for path in _KERNEL_SETTINGS for word in ("--ro-bind-try", path, path)),
             *("--tmpfs", "/run", "--dir", "/run/lock", "--perms", "1777", "--tmpfs", "/tmp"),
             *("--cap-drop", "ALL"),
             *(word for capability in _CAPABILITIES for word in ("--cap-add", capability)),
