@@ -11,8 +11,10 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Callable, Sequence
 
+from ansible.module_utils.common.text.formatters import human_to_bytes
+
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, printable
+from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError, printable
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -36,6 +38,18 @@ class ModuleRunner(Runner):
         return Completed(status, output, errors)
 
 
+def parse_size(text: str, option: str) -> int:
+    """Return a size such as 8G in bytes.
+
+    Raises:
+        InputError: it is none; the option is named.
+    """
+    try:
+        return human_to_bytes(text)
+    except ValueError:
+        raise InputError(f"{text!r} is not a size", where=option, hint="write it like 8G or 512M") from None
+
+
 def run(module: AnsibleModule, work: Callable[[AnsibleModule, Runner], dict[str, t.Any]]) -> None:
     """Do a module's work and end the module with its result, or with one clear sentence."""
     try:
@@ -48,4 +62,4 @@ def run(module: AnsibleModule, work: Callable[[AnsibleModule, Runner], dict[str,
     module.exit_json(**result)
 
 
-__all__ = ["ModuleRunner", "run"]
+__all__ = ["ModuleRunner", "parse_size", "run"]

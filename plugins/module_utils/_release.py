@@ -21,6 +21,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import typing as t
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -114,7 +115,7 @@ def read_current(releases: str, name: str) -> tuple[str, Manifest] | None:
     try:
         with open(path, encoding="utf-8") as file:
             manifest = parse_manifest(json.load(file))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DamagedImageError(
             "the manifest of the current release cannot be read",
             where=path,
@@ -127,6 +128,8 @@ def parse_manifest(document: t.Any) -> Manifest:
     """Read a manifest's JSON. Raises KeyError, TypeError or ValueError when it is none."""
     if document["schema"] != _SCHEMA:
         raise ValueError("unknown schema")
+    if not isinstance(document["inputs"], dict):
+        raise TypeError("the inputs are no mapping")
     fields = {**document, "source": SourceId(**document["source"])}
     return Manifest(**fields)
 
@@ -205,7 +208,8 @@ def _point(above: str, identity: str) -> None:
 
 
 def _new_id(order: Order) -> str:
-    content = json.dumps([order.source.sha256, dict(order.inputs), VERSION], sort_keys=True)
+    # The nanoseconds tell apart two releases of one second.
+    content = json.dumps([order.source.sha256, dict(order.inputs), VERSION, time.time_ns()], sort_keys=True)
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     return f"{moment}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 

@@ -90,16 +90,15 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.text.formatters import human_to_bytes
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._image.convert import FORMATS, convert, examine
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import parse_size, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
-    maximum = human_to_bytes(options["max_virtual_size"])
+    maximum = parse_size(options["max_virtual_size"], "max_virtual_size")
     declared = options["src_format"]
     source = examine(options["src"], declared=declared, max_virtual_size=maximum)
     changed = options["force"] or not os.path.exists(options["dest"])

@@ -117,12 +117,11 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.text.formatters import human_to_bytes
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._image.convert import examine
 from ansible_collections.voc.cluster.plugins.module_utils._inspect import Inspection, inspect_raw, require_bootable
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import parse_size, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -130,7 +129,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     source = examine(
         options["path"],
         declared=options["format"],
-        max_virtual_size=human_to_bytes(options["max_virtual_size"]),
+        max_virtual_size=parse_size(options["max_virtual_size"], "max_virtual_size"),
     )
     inspection = inspect_raw(runner, options["path"]) if source.probe.name == "raw" else None
     if options["verify"]:

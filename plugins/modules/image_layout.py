@@ -83,13 +83,12 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.text.formatters import human_to_bytes
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import called
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import parse_size, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -100,7 +99,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
 
 def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     """Make the disk, or in check mode only plan it, and describe it."""
-    wanted = human_to_bytes(options["size"]) if options["size"] else None
+    wanted = parse_size(options["size"], "size") if options["size"] else None
     planned = layout.plan(runner, options["src"], wanted)
     part = planned.table.partitions[0]
     offset = planned.table.offset(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 from pathlib import Path
 
@@ -41,13 +42,19 @@ def make_ext(
 
 
 def make_disk(path: Path, filesystem: Path) -> Path:
-    """Make a DOS disk image whose one partition holds a filesystem image."""
+    """Make a DOS disk image whose one partition holds a filesystem image.
+
+    The table is written here: sfdisk waits for the disk at every call.
+    """
     data = filesystem.read_bytes()
+    length = -(-len(data) // MIB) * MIB
+    entry = struct.pack("<B3sB3sII", 0x80, bytes(3), 0x83, bytes(3), MIB // 512, length // 512)
     with path.open("wb") as disk:
-        disk.truncate(MIB + -(-len(data) // MIB) * MIB)
+        disk.truncate(MIB + length)
+        disk.seek(446)
+        disk.write(entry + bytes(48) + b"\x55\xaa")
         disk.seek(MIB)
         disk.write(data)
-    tool("sfdisk", "-q", "--no-reread", path, data=b"label: dos\nstart=2048, type=83, bootable\n")
     return path
 
 

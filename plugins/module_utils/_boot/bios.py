@@ -87,7 +87,7 @@ def plan_boot(runner: Runner, disk: BootDisk, files: GuestTree, options: Sequenc
     command_line = kernel.command_line(disk.uuid, options)
     plan = Plan(files)
     config = grub.config(kernels, disk.uuid, command_line, guest.name or "Linux")
-    plan.write(grub.CONFIG_PATH, config.encode())
+    plan.write(grub.CONFIG_PATH, config.encode("utf-8", "surrogateescape"))
     return BootPlan(
         image=disk.image,
         files=plan,

@@ -42,8 +42,8 @@ def test_tools_of_the_system_folders_are_found_whatever_the_path(monkeypatch: py
     assert os.access(_commands.find("mke2fs"), os.X_OK)
 
 
-def test_a_failure_tells_status_and_last_words(runner: Runner) -> None:
-    with pytest.raises(ToolError, match=r"sh failed with status 3: the \\x1breason"):
+def test_a_failure_tells_its_status_and_last_words(runner: Runner) -> None:
+    with pytest.raises(ToolError, match=r"sh failed with status 3: first; the \\x1breason"):
         runner.run(["sh", "-c", "echo first >&2; printf 'the \\033reason\\n' >&2; exit 3"])
 
 

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.voc.cluster.plugins.module_utils._boot import bios, grub
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
+from ansible_collections.voc.cluster.tests.unit.images import MIB, UUID, assert_clean, make_disk, make_ext, plant, tool
+
+KERNEL: dict[str, str | bytes] = {
+    "/boot/vmlinuz-6.1.0": "kernel",
+    "/boot/initrd.img-6.1.0": "initramfs",
+    "/lib/modules/6.1.0/modules.dep": "",
+    "/etc/os-release": "PRETTY_NAME='It''s Linux'\n",
+    "/etc/fstab": "/dev/sda1 / ext4 noatime 0 1\n/dev/sda2 none swap sw 0 0\n",
+}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    return make_disk(tmp_path / "disk", make_ext(tmp_path / "part", plant(tmp_path / "tree", KERNEL)))
+
+
+def _plan(runner: Runner, image: Path) -> bios.BootPlan:
+    seen = bios.examine(runner, str(image))
+    return bios.plan_boot(runner, seen, ExtTree(runner, seen.root), ["quiet"])
+
+
+def test_a_disk_with_a_kernel_is_made_to_boot_once(runner: Runner, disk: Path) -> None:
+    first = _plan(runner, disk)
+    assert first.loader_changes
+    assert first.kernel.version == "6.1.0"
+    assert first.command_line == f"root=UUID={UUID} ro quiet"
+    assert first.switched_off == ["/dev/sda2"]
+    bios.apply(first)
+    assert_clean(disk, MIB)
+    assert "No errors detected" in tool("sfdisk", "--verify", disk)
+
+    again = _plan(runner, disk)
+    assert not again.loader_changes
+    assert again.files.changes() == []
+    config = again.files.read(grub.CONFIG_PATH).decode()
+    assert f"linux '/boot/vmlinuz-6.1.0' root=UUID={UUID} ro quiet\n" in config
+    assert again.files.read("/etc/fstab").decode().startswith(f"UUID={UUID} / ext4 noatime 0 1\n")
+
+
+def test_planning_changes_nothing(runner: Runner, disk: Path) -> None:
+    before = disk.read_bytes()
+    _plan(runner, disk)
+    assert disk.read_bytes() == before
+
+
+def test_a_kernel_whose_name_is_no_text_is_written_as_it_is(runner: Runner, tmp_path: Path) -> None:
+    odd = {path.replace("6.1.0", "6.1.0\udcff"): content for path, content in KERNEL.items()}
+    image = make_disk(tmp_path / "disk", make_ext(tmp_path / "part", plant(tmp_path / "tree", odd)))
+    bios.apply(_plan(runner, image))
+    assert b"'/boot/vmlinuz-6.1.0\xff'" in _plan(runner, image).files.read(grub.CONFIG_PATH)
+
+
+def test_a_partition_image_is_refused(runner: Runner, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="make a disk of it with image_layout"):
+        bios.examine(runner, str(make_ext(tmp_path / "part")))
+
+
+def test_a_root_without_uuid_is_refused(runner: Runner, tmp_path: Path) -> None:
+    part = make_ext(tmp_path / "part")
+    tool("tune2fs", "-U", "clear", part)
+    with pytest.raises(GuestError, match="has no UUID"):
+        bios.examine(runner, str(make_disk(tmp_path / "disk", part)))
+
+
+def test_a_guest_without_a_kernel_is_refused(runner: Runner, tmp_path: Path) -> None:
+    with pytest.raises(GuestError, match="has no kernel"):
+        _plan(runner, make_disk(tmp_path / "disk", make_ext(tmp_path / "part")))

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.voc.cluster.plugins.module_utils._boot import grub
+from ansible_collections.voc.cluster.plugins.module_utils._boot.grub import BootLoader
+from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, SpaceError, ToolError
+from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Kernel
+from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems, partitions
+from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import Partition, Table
+from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
+from ansible_collections.voc.cluster.tests.unit.images import MIB, UUID, make_disk, make_ext, whole
+
+KERNEL = Kernel("6.1.0", "/boot/vmlinuz-6.1.0", "/boot/initrd.img-6.1.0", "/lib/modules/6.1.0")
+TABLE = partitions.plan_single(8 * MIB)
+
+
+@pytest.fixture(scope="module")
+def loader() -> BootLoader:
+    return grub.make(PopenRunner(), UUID)
+
+
+def test_a_real_grub_knows_where_it_will_lie(loader: BootLoader) -> None:
+    grub.check(loader, TABLE, "disk")
+
+
+def test_the_same_filesystem_gets_the_same_grub(loader: BootLoader) -> None:
+    assert grub.make(PopenRunner(), UUID) == loader
+    assert grub.make(PopenRunner(), UUID.replace("0", "1")) != loader
+
+
+def test_placing_leaves_the_partition_table_and_everything_behind_it(loader: BootLoader, tmp_path: Path) -> None:
+    disk = make_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
+    before = disk.read_bytes()
+    assert not grub.is_placed(loader, str(disk))
+    assert not grub.has_boot_code(str(disk))
+    grub.place(loader, str(disk))
+    after = disk.read_bytes()
+    assert grub.is_placed(loader, str(disk))
+    assert grub.has_boot_code(str(disk))
+    assert after[440:512] == before[440:512]
+    assert after[MIB:] == before[MIB:]
+    assert after[512 : 512 + len(loader.core)] == loader.core
+
+
+@pytest.mark.parametrize("at", [0, 439, 512, 5000])
+def test_a_changed_byte_of_the_loader_is_noticed(loader: BootLoader, tmp_path: Path, at: int) -> None:
+    disk = make_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
+    grub.place(loader, str(disk))
+    data = bytearray(disk.read_bytes())
+    data[at] ^= 1
+    disk.write_bytes(data)
+    assert not grub.is_placed(loader, str(disk))
+
+
+def test_a_gap_that_is_too_small_is_refused(loader: BootLoader) -> None:
+    old = Table("dos", (Partition(1, 63, 10_000, "83"),))
+    with pytest.raises(SpaceError, match="before the first partition but there are 31744"):
+        grub.check(loader, old, "disk")
+    exact = -(-len(loader.core) // 512) + 1
+    grub.check(loader, Table("dos", (Partition(1, exact, 1, "83"),)), "disk")
+
+
+def test_a_gpt_is_refused(loader: BootLoader) -> None:
+    with pytest.raises(InputError, match="needs a DOS partition table, not gpt"):
+        grub.check(loader, Table("gpt", TABLE.partitions), "disk")
+
+
+def test_a_grub_that_expects_another_place_is_refused(loader: BootLoader) -> None:
+    moved = BootLoader(loader.boot, loader.core[:0x1F4] + b"\x09" + loader.core[0x1F5:])
+    with pytest.raises(ToolError, match="block list is unexpected"):
+        grub.check(moved, TABLE, "disk")
+
+
+def test_ordinary_filesystems_can_be_read_by_grub(tmp_path: Path) -> None:
+    for kind in ("ext2", "ext3", "ext4"):
+        image = make_ext(tmp_path / kind, kind=kind)
+        grub.require_readable(filesystems.require_ext(whole(image)), "image")
+
+
+def test_a_filesystem_with_other_features_is_refused(tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part", options=("-O", "inline_data", "-I", "256"))
+    with pytest.raises(InputError, match="GRUB cannot read a filesystem with the features 0x8000"):
+        grub.require_readable(filesystems.require_ext(whole(image)), "image")
+
+
+def _check_syntax(text: str, folder: Path) -> None:
+    path = folder / "grub.cfg"
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    subprocess.run(["grub-script-check", path], check=True, capture_output=True)
+
+
+def test_a_configuration_boots_every_kernel_by_its_uuid(tmp_path: Path) -> None:
+    older = Kernel("5.10", "/boot/vmlinuz-5.10", "/boot/initrd.img-5.10", "/lib/modules/5.10")
+    text = grub.config([KERNEL, older], UUID, f"root=UUID={UUID} ro quiet", "Debian GNU/Linux 13")
+    _check_syntax(text, tmp_path)
+    assert text.count("menuentry ") == 2
+    assert "menuentry 'Debian GNU/Linux 13, Linux 6.1.0' {" in text
+    assert f"linux '/boot/vmlinuz-6.1.0' root=UUID={UUID} ro quiet\n" in text
+    assert "initrd '/boot/initrd.img-5.10'\n" in text
+
+
+HOSTILE = st.text(st.sampled_from("'\"\\$;{}`()#\n a") | st.characters(codec="utf-8"), max_size=30)
+
+
+@settings(max_examples=30)
+@given(HOSTILE, HOSTILE.filter(lambda version: "/" not in version and "\n" not in version and "\0" not in version))
+def test_no_title_or_kernel_name_breaks_out_of_its_word(tmp_path_factory, title: str, version: str) -> None:
+    name = f"/boot/vmlinuz-{version}"
+    text = grub.config([Kernel(version, name, name, None)], UUID, "ro", title.replace("\0", ""))
+    _check_syntax(text, tmp_path_factory.mktemp("cfg"))
+    entry = text[text.index("menuentry '") + len("menuentry '") :]
+    shown, _quote, rest = entry.partition("'")
+    assert shown == f"{title}, Linux {version}".replace("'", "").replace("\0", "")
+    assert rest.startswith(" {\n")

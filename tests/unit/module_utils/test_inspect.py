@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.voc.cluster.plugins.module_utils._boot import grub
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._inspect import inspect_raw, require_bootable
+from ansible_collections.voc.cluster.tests.unit.images import MIB, UUID, debugfs, make_disk, make_ext, plant
+
+KERNEL: dict[str, str | bytes] = {"/boot/vmlinuz-6.1": "k", "/boot/initrd.img-6.1": "i", "/etc/os-release": "ID=x\n"}
+
+
+def _disk(tmp_path: Path, files: dict[str, str | bytes]) -> Path:
+    return make_disk(tmp_path / "disk", make_ext(tmp_path / "part", plant(tmp_path / "tree", files)))
+
+
+def test_a_partition_image_lacks_what_a_disk_has(runner: Runner, tmp_path: Path) -> None:
+    seen = inspect_raw(runner, str(make_ext(tmp_path / "part", plant(tmp_path / "tree", KERNEL))))
+    assert seen.missing == ("partition table", "boot loader")
+    assert seen.guest
+    assert seen.guest.id == "x"
+
+
+@pytest.mark.parametrize(
+    ("without", "lacking"), [("/boot/vmlinuz-6.1", "kernel"), ("/boot/initrd.img-6.1", "initramfs")]
+)
+def test_a_disk_that_lacks_a_part_cannot_boot(runner: Runner, tmp_path: Path, without: str, lacking: str) -> None:
+    disk = _disk(tmp_path, {path: content for path, content in KERNEL.items() if path != without})
+    seen = inspect_raw(runner, str(disk))
+    assert seen.missing == ("boot loader", lacking)
+    with pytest.raises(GuestError, match=f"the image has no boot loader, no {lacking}"):
+        require_bootable(runner, str(disk), seen)
+
+
+def test_a_whole_disk_can_boot_unless_its_filesystem_has_errors(runner: Runner, tmp_path: Path) -> None:
+    disk = _disk(tmp_path, KERNEL)
+    grub.place(grub.make(runner, UUID), str(disk))
+    seen = inspect_raw(runner, str(disk))
+    assert seen.missing == ()
+    require_bootable(runner, str(disk), seen)
+    debugfs(disk, "set_inode_field /etc links_count 9", offset=MIB, write=True)
+    with pytest.raises(DamagedImageError):
+        require_bootable(runner, str(disk), seen)
+
+
+def test_text_is_refused(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("words")
+    with pytest.raises(InputError, match="neither a known filesystem nor a partition table"):
+        inspect_raw(runner, str(tmp_path / "text"))
+
+
+def test_an_image_that_was_not_looked_into_cannot_be_checked(runner: Runner) -> None:
+    with pytest.raises(InputError, match="root filesystem cannot be checked"):
+        require_bootable(runner, "a.qcow2", None)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.voc.cluster.tests.unit.images import assert_clean, debugfs, make_ext, plant
+from ansible_collections.voc.cluster.tests.unit.modules.run_module import run_module
+
+EDITS = [
+    {"file": {"path": "/etc/motd", "content": "new\n"}},
+    {"fstab": {"source": "nfs1:/app", "path": "/app", "type": "nfs"}},
+]
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    return make_ext(tmp_path / "part", plant(tmp_path / "tree", {"/etc/motd": "old\n"}))
+
+
+def test_edits_are_done_once(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = run_module("image_edit", capsys, image=str(image), edits=EDITS)
+    assert first["changed"]
+    assert {change["path"]: change["action"] for change in first["changes"]} == {
+        "/etc/motd": "write",
+        "/etc/fstab": "write",
+        "/app": "make directory",
+    }
+    assert debugfs(image, "cat /etc/motd") == "new\n"
+    assert_clean(image)
+    second = run_module("image_edit", capsys, image=str(image), edits=EDITS)
+    assert (second["changed"], second["changes"]) == (False, [])
+
+
+def test_check_mode_tells_the_same_and_changes_nothing(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = image.read_bytes()
+    told = run_module("image_edit", capsys, check=True, image=str(image), edits=EDITS)
+    assert image.read_bytes() == before
+    done = run_module("image_edit", capsys, image=str(image), edits=EDITS)
+    assert (told["changed"], told["changes"], told["diff"]) == (True, done["changes"], done["diff"])
+
+
+@pytest.mark.parametrize(
+    ("edits", "message"),
+    [
+        ([{"file": {"path": "motd", "content": ""}}], "edit 1 (file): motd: a guest path must be absolute"),
+        ([EDITS[0], {"service": {"name": "x", "enabled": True}}], "edit 2 (service): the guest has no unit x.service"),
+        ([{}], "one of the following is required: file, directory"),
+        ([{"file": EDITS[0]["file"], "absent": {"path": "/x"}}], "parameters are mutually exclusive"),
+        ([{"file": {"path": "/x"}}], "one of the following is required: content, source"),
+    ],
+)
+def test_bad_input_gives_one_sentence_and_changes_nothing(
+    edits: list, message: str, image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = image.read_bytes()
+    result = run_module("image_edit", capsys, image=str(image), edits=edits)
+    assert result["failed"]
+    assert message in result["msg"]
+    assert "\n" not in result["msg"]
+    assert image.read_bytes() == before
