@@ -44,8 +44,9 @@ def parse_size(text: str, option: str) -> int:
     Raises:
         InputError: it is none; the option is named.
     """
+    to_bytes: Callable[[str], int] = human_to_bytes
     try:
-        return human_to_bytes(text)
+        return to_bytes(text)
     except ValueError:
         raise InputError(f"{text!r} is not a size", where=option, hint="write it like 8G or 512M") from None
 

@@ -56,10 +56,9 @@ def test_a_status_that_is_accepted_is_returned(runner: Runner) -> None:
     assert runner.run(["sh", "-c", "exit 3"], accept=(0, 3)).status == 3
 
 
-@pytest.mark.parametrize("accept", [(0,), range(256)])
-def test_a_program_that_takes_too_long_is_ended(runner: Runner, accept: tuple[int, ...]) -> None:
+def test_a_program_that_takes_too_long_is_ended_whatever_status_is_accepted(runner: Runner) -> None:
     with pytest.raises(ToolError, match="sleep was ended after 1 s; the image may be damaged or hostile"):
-        runner.run(["sleep", "30"], limits=Limits(seconds=1, memory=1 << 30), accept=accept)
+        runner.run(["sleep", "30"], limits=Limits(seconds=1, memory=1 << 30), accept=range(256))
 
 
 def test_a_program_cannot_use_more_memory_than_its_limit(runner: Runner) -> None:
