@@ -45,7 +45,7 @@ def processes() -> set[str]:
         if not folder.name.isdigit():
             continue
         try:
-            head, _, rest = (folder / "stat").read_text().rpartition(")")
+            head, _parenthesis, rest = (folder / "stat").read_text().rpartition(")")
         except OSError:  # it ended meanwhile
             continue
         state, above = rest.split()[:2]

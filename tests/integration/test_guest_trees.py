@@ -9,7 +9,7 @@ import socket
 import stat
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -131,8 +131,8 @@ def image(make_partition: Callable[..., Path]) -> Path:
 
 @pytest.fixture(params=DRIVERS)
 def guest(request: pytest.FixtureRequest, runner: Runner, image: Path) -> Iterator[GuestTree]:
-    with opened(runner, image, request.param) as files:
-        yield files
+    with ExitStack() as stack:
+        yield stack.enter_context(opened(runner, image, request.param))
 
 
 def test_lstat_tells_kind_mode_owner_and_size(guest: GuestTree) -> None:

@@ -25,8 +25,9 @@ class ScriptedRunner(Runner):
 
 def inner(argv: Sequence[str]) -> list[str]:
     """Return the program and its arguments without the guards that every program gets."""
-    last = len(argv) - 1 - list(reversed(argv)).index("KILL")
-    tool, *arguments = argv[last + 1 :]
+    tool, *arguments = argv[argv.index("guarded") + 1 :]
+    if tool.endswith("/env"):
+        tool, *arguments = arguments[arguments.index("-i") + 1 :]
     return [tool.rpartition("/")[2], *arguments]
 
 

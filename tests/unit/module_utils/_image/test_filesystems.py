@@ -157,4 +157,4 @@ def test_a_folder_that_e2fsprogs_would_misread_is_refused(tmp_path: Path, monkey
     (tmp_path / "what?").mkdir()
     monkeypatch.chdir(tmp_path / "what?")
     with pytest.raises(InputError, match="contains a question mark"):
-        _ = Volume("part", 0, 1).e2fs_name
+        str(Volume("part", 0, 1).e2fs_name)
