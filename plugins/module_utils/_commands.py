@@ -40,6 +40,12 @@ _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
 
 _LAST_LINES = 3  # of what a program wrote, in a message
 
+# A program must not outlive a killed module: the kernel kills both timeout(1) and what it
+# started when the process above them dies. Whichever died before that was asked for is
+# found out by the number of the process above, which is another one by then.
+_GUARD = '[ "$PPID" = "$1" ] || exit 125; shift; VOC_PARENT=$$; export VOC_PARENT; exec "$@"'
+_INNER_GUARD = '[ "$PPID" = "$VOC_PARENT" ] || exit 125; unset VOC_PARENT; exec "$@"'
+
 _TIMED_OUT = 124  # coreutils' timeout(1), and 137 when it had to send SIGKILL
 _KILLED = 137
 
@@ -111,14 +117,14 @@ class Runner(ABC):
                 that is not in `accept`.
         """
         tool = argv[0]
-        # A program must not outlive a killed module: the kernel kills both
-        # timeout(1) and what it started when the process above them dies.
-        orphan_guard = (find("setpriv"), "--pdeathsig", "KILL")
+        with_parent = (find("setpriv"), "--pdeathsig", "KILL", find("sh"), "-c")
         bounded = [
-            *(*orphan_guard, find("prlimit"), f"--as={limits.memory}", "--core=0", "--"),
+            *(*with_parent, _GUARD, "guard", str(os.getpid())),
+            *(find("prlimit"), f"--as={limits.memory}", "--core=0", "--"),
             *(find("timeout"), "--kill-after=5", str(limits.seconds)),
+            *(*with_parent, _INNER_GUARD, "guarded"),
             *((find("env"), "-i") if bare else ()),
-            *(*orphan_guard, find(tool), *argv[1:]),
+            *(find(tool), *argv[1:]),
         ]
         done = self.execute(bounded, data)
         # Before `accept`: whoever accepts every status does not mean this one.
