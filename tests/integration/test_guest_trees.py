@@ -97,8 +97,9 @@ def furnish(root: Path) -> None:
     os.setxattr(root / "etc/labelled", "user.note", b"a note\0with a nul")
     os.setxattr(root / "etc/labelled", "user.large", bytes(range(256)) * 8)
     if os.geteuid() == 0:
-        os.setxattr(root / "etc/labelled", "system.posix_acl_access", ACL)
-        os.setxattr(root / "etc/labelled", "security.capability", CAPABILITY)
+        for name in ("labelled", "shared", "shown"):
+            os.setxattr(root / "etc" / name, "system.posix_acl_access", ACL)
+            os.setxattr(root / "etc" / name, "security.capability", CAPABILITY)
         os.mknod(root / "dev/block", stat.S_IFBLK | 0o666, os.makedev(7, 0))
         os.mknod(root / "dev/null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
     os.mkfifo(root / "dev/fifo")
@@ -119,6 +120,8 @@ def image(make_partition: Callable[..., Path]) -> Path:
         "etc/plain": "plain\n",
         "etc/linked": "linked\n",
         "etc/labelled": "labelled\n",
+        "etc/shared": "shared\n",
+        "etc/shown": "shown\n",
         "etc/nothing": "",
         "etc/unwanted": "x" * 5000,
         "awkward/first": "",
@@ -216,6 +219,7 @@ def batch() -> list[tree.Change]:
         PutFile("/etc/nothing", b"something\n", Attributes(), replaces=True),
         PutFile("/etc/labelled", b"replaced\n", Attributes(0o670), replaces=True),
         *(PutFile(f"/awkward/{name}", b"replaced\n", Attributes(0o640), replaces=True) for name in AWKWARD),
+        PutFile("/etc/shared", b"secret\n", Attributes(0o600), replaces=True),
         PutDirectory("/empty/new dir", Attributes(0o750, 8, 9)),
         *(PutFile(f"/empty/new dir/{name}", b"made\n", Attributes(), replaces=False) for name in AWKWARD),
         PutDirectory("/-dash", Attributes(0o755)),
@@ -223,6 +227,7 @@ def batch() -> list[tree.Change]:
         PutSymlink("/-dash/-link", "-target with space"),
         PutSymlink("/etc/relative", LONG_TARGET),
         *(PutSymlink(f"/links/new-{length}", "y" * length) for length in LINK_LENGTHS),
+        SetAttributes("/etc/shown", Attributes(0o700)),
         SetAttributes("/awkward", Attributes(0o1777, 11, 12)),
         SetAttributes("/etc/linked", Attributes(0o2711, 13, 100014)),
         SetAttributes("/awkward/-dash", Attributes(0o600, 1, 1)),
@@ -306,6 +311,21 @@ def test_a_replaced_file_keeps_its_extended_attributes(runner: Runner, results: 
         "user.note": b"a note\0with a nul",
     }
     assert all(seen[f"awkward/{name}"][5] == {"user.note": NOTE} for name in AWKWARD)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("driver", ["ext", "mounted"])
+def test_an_access_control_list_grants_no_more_than_the_new_mode(
+    runner: Runner, results: dict[str, Path], driver: str
+) -> None:
+    """As chmod does it: the mask takes the group's bits."""
+    seen = snapshot(runner, results[driver])
+    for name, mode in (("shared", 0o600), ("shown", 0o700)):
+        assert stat.S_IMODE(seen[f"etc/{name}"][0]) == mode
+        entries = struct.iter_unpack("<HHI", seen[f"etc/{name}"][5]["system.posix_acl_access"][4:])
+        granted = {tag: permissions for tag, permissions, _id in entries}
+        assert granted == {1: mode >> 6, 2: 7, 4: 4, 16: 0, 32: 0}
+        assert seen[f"etc/{name}"][5]["security.capability"] == CAPABILITY
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

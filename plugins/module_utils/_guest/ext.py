@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -40,6 +41,7 @@ _NEEDS_RECOVERY = 0x4  # incompatible feature bit of a journal that was not repl
 # ls -p prints /inode/mode/uid/gid/name/size/, and no size for directories.
 _LISTED = re.compile(rb"^/(\d+)/(\d+)/(-?\d+)/(-?\d+)/([^/]*)/(\d*)/$")
 _BANNER = re.compile(r"^debugfs \d")
+_ACL = "system.posix_acl_access"
 _FAST_LINK = b'Fast link dest: "'
 
 # What debugfs prints of each command in a file of commands, and of an inode by stat.
@@ -47,6 +49,8 @@ _ASKED = re.compile(rb"^debugfs: stat <(\d+)>$", re.MULTILINE)
 _LINKS = re.compile(rb"^Links: (\d+)", re.MULTILINE)
 _ATTRIBUTE_BLOCK = re.compile(rb"^File ACL: (\d+)", re.MULTILINE)
 _ATTRIBUTE = re.compile(rb"^  ([\w.@-]+) \(\d+\)", re.MULTILINE)
+
+_ACL_OWNER, _ACL_GROUP, _ACL_MASK, _ACL_OTHER = 0x01, 0x04, 0x10, 0x20
 
 
 @dataclass(frozen=True)
@@ -131,11 +135,12 @@ class ExtTree(GuestTree):
         self._ask(f'ea_get -f "{target}" <{self.number(path)}> {name}')
 
     def _inodes(self, changes: Sequence[tree.Change], folder: str) -> dict[int, Inode]:
-        """Look at all that `changes` remove or replace, in one go."""
+        """Look at all that `changes` remove, replace or give other attributes, in one go."""
         going = {
             self.number(change.path)
             for change in changes
-            if isinstance(change, tree.Delete) or (isinstance(change, tree.PutFile) and change.replaces)
+            if isinstance(change, (tree.Delete, tree.SetAttributes))
+            or (isinstance(change, tree.PutFile) and change.replaces)
         }
         if not going:
             return {}
@@ -226,6 +231,23 @@ class _Script:
         if entry is None or entry.kind not in kinds:
             raise GuestError("it is neither a file nor a directory", where=change.path)
         self._attributes(word, kinds[entry.kind], change.attributes)
+        if _ACL in self._going[self._source.number(change.path)].attributes:
+            self._set_extended(word, _ACL, self._save(change.path, _ACL, change.attributes))
+
+    def _save(self, path: str, name: str, attributes: Attributes) -> str:
+        """Save an extended attribute, as it must be for the new permission bits; return the file's path."""
+        saved = self._new_file(b"")
+        self._source.save_attribute(path, name, saved)
+        if name == _ACL:
+            with open(saved, "r+b") as file:
+                fitted = fit_acl(file.read(), attributes.mode)
+                file.seek(0)
+                file.write(fitted)
+        return saved
+
+    def _set_extended(self, word: str, name: str, saved: str) -> None:
+        # Unlike the others, ea_set would take a leading dash for an option.
+        self.lines.append(f'ea_set -f {_quote(saved, saved)} "./{word[1:]} {name}')
 
     def _remove(self, path: str, word: str, command: str) -> None:
         """Remove a name; before an inode's last one its attributes, so that a shared block has one user less."""
@@ -240,16 +262,13 @@ class _Script:
         content = self._new_file(change.content)
         kept: list[tuple[str, str]] = []
         if change.replaces:
-            for attribute in self._going[self._source.number(change.path)].attributes:
-                saved = self._new_file(b"")
-                self._source.save_attribute(change.path, attribute, saved)
-                kept.append((attribute, saved))
+            names = self._going[self._source.number(change.path)].attributes
+            kept = [(attribute, self._save(change.path, attribute, change.attributes)) for attribute in names]
             self._remove(change.path, word, "rm")
         self.lines.append(f"write {_quote(content, content)} {word}")
         self._attributes(word, 0o100000, change.attributes)
         for attribute, saved in kept:
-            # Unlike the others, ea_set would take a leading dash for an option.
-            self.lines.append(f'ea_set -f {_quote(saved, saved)} "./{word[1:]} {attribute}')
+            self._set_extended(word, attribute, saved)
 
     def _attributes(self, word: str, kind: int, attributes: Attributes) -> None:
         self.lines.append(f"set_inode_field {word} mode 0{kind | attributes.mode:o}")
@@ -305,6 +324,26 @@ def parse_stats(output: bytes, numbers: Collection[int]) -> dict[int, Inode]:
     if missing:
         raise DamagedImageError(f"the inode {min(missing)} cannot be read", hint="check the filesystem with e2fsck")
     return found
+
+
+def fit_acl(acl: bytes, mode: int) -> bytes:
+    """Return an access control list (linux/posix_acl_xattr.h) with a mode's permissions, as chmod would make it.
+
+    Without that, whom the list names would keep an access that the mode denies.
+
+    Raises:
+        GuestError: it is malformed.
+    """
+    if len(acl) % 8 != 4:
+        raise GuestError("an access control list in the guest is damaged", hint="check the filesystem with e2fsck")
+    entries = list(struct.iter_unpack("<HHI", acl[4:]))
+    has_mask = any(tag == _ACL_MASK for tag, _permissions, _id in entries)
+    shifts = {_ACL_OWNER: 6, _ACL_MASK if has_mask else _ACL_GROUP: 3, _ACL_OTHER: 0}
+    fitted = [
+        (tag, mode >> shifts[tag] & 7 if tag in shifts else permissions, identity)
+        for tag, permissions, identity in entries
+    ]
+    return acl[:4] + b"".join(struct.pack("<HHI", *entry) for entry in fitted)
 
 
 def _write_lines(folder: str, lines: Sequence[str]) -> str:

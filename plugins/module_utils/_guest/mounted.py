@@ -179,9 +179,10 @@ def _put_file(folder: int, name: str, change: tree.PutFile) -> None:
             file.write(change.content)
             file.flush()
             os.fchown(file.fileno(), change.attributes.uid, change.attributes.gid)
-            os.fchmod(file.fileno(), change.attributes.mode)
             if change.replaces:
                 _copy_extended(folder, name, file.fileno())
+            # Last, because an access control list brings a mode of its own.
+            os.fchmod(file.fileno(), change.attributes.mode)
         os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         os.unlink(beside, dir_fd=folder)
@@ -200,7 +201,9 @@ def _copy_extended(folder: int, name: str, target: int) -> None:
 def _set(folder: int, name: str, attributes: Attributes, flags: int) -> None:
     descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, dir_fd=folder)
     try:
-        os.fchown(descriptor, attributes.uid, attributes.gid)
+        found = os.fstat(descriptor)
+        if (found.st_uid, found.st_gid) != (attributes.uid, attributes.gid):  # it would cost a program its capabilities
+            os.fchown(descriptor, attributes.uid, attributes.gid)
         os.fchmod(descriptor, attributes.mode)
     finally:
         os.close(descriptor)
