@@ -134,7 +134,7 @@ def require_other_file(source: str, target: str) -> None:
 
 @contextmanager
 def new_file(path: str) -> Iterator[str]:
-    """Give an empty file of this user's alone to write to; it becomes `path` in one step at the end, or nothing is left.
+    """Give an empty file of this user's alone; it becomes `path` in one step at the end, or nothing is left.
 
     Raises:
         SpaceError: the filesystem filled up meanwhile.
