@@ -47,6 +47,42 @@ options:
     required: true
 """
 
+    OUTPUT = r"""
+options:
+  subformat:
+    description:
+      - The kind of image, where a format has several. The first is the default.
+      - V(monolithicSparse) and V(streamOptimized) for vmdk; V(dynamic) and V(fixed) for vhd and vhdx.
+    type: str
+  compress:
+    description: Compress the clusters of a qcow2 image.
+    type: bool
+    default: false
+  compression:
+    description: Compress the whole file. Without it the file is not compressed.
+    type: str
+    choices: [gzip, bzip2, xz, zstd]
+  qcow2:
+    description: Options of qcow2 images.
+    type: dict
+    suboptions:
+      cluster_size:
+        description: The size of a cluster, for example V(64k).
+        type: str
+      compat:
+        description: V(0.10) for readers of the time before 2011.
+        type: str
+        choices: ["0.10", "1.1"]
+      compression_type:
+        description: How clusters are compressed. Readers before QEMU 5.1 know V(zlib) alone.
+        type: str
+        choices: [zlib, zstd]
+      preallocation:
+        description: What is allocated at once.
+        type: str
+        choices: ["off", metadata, falloc, full]
+"""
+
     ACCESS = r"""
 options:
   access:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._errors import ToolError, printable
+from ansible_collections.voc.cluster.plugins.module_utils._errors import FileSizeError, ToolError, printable
 
 # Which package brings a program, by Debian's names: the hint when it is missing.
 _PACKAGES = {
@@ -33,6 +34,7 @@ _PACKAGES = {
     "timeout": "coreutils",
     "tune2fs": "e2fsprogs",
     "umount": "mount",
+    "xz": "xz-utils",
 }
 
 # An ordinary user's PATH often lacks the folders where the disk tools live.
@@ -48,6 +50,7 @@ _INNER_GUARD = '[ "$PPID" = "$VOC_PARENT" ] || exit 125; unset VOC_PARENT; exec 
 
 _TIMED_OUT = 124  # coreutils' timeout(1), and 137 when it had to send SIGKILL
 _KILLED = 137
+_TOO_LARGE = (-signal.SIGXFSZ, 128 + signal.SIGXFSZ)
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,12 @@ class Limits:
     Attributes:
         seconds: wall clock time, after which it is ended.
         memory: address space in bytes.
+        file_size: the size of any file it writes, in bytes; None for no limit.
     """
 
     seconds: int
     memory: int
+    file_size: int | None = None
 
 
 # Tools that parse an image work on files that a stranger made.
@@ -120,7 +125,9 @@ class Runner(ABC):
         with_parent = (find("setpriv"), "--pdeathsig", "KILL", find("sh"), "-c")
         bounded = [
             *(*with_parent, _GUARD, "guard", str(os.getpid())),
-            *(find("prlimit"), f"--as={limits.memory}", "--core=0", "--"),
+            *(find("prlimit"), f"--as={limits.memory}", "--core=0"),
+            *(() if limits.file_size is None else (f"--fsize={limits.file_size}",)),
+            "--",
             *(find("timeout"), "--kill-after=5", str(limits.seconds)),
             *(*with_parent, _INNER_GUARD, "guarded"),
             *((find("env"), "-i") if bare else ()),
@@ -130,9 +137,16 @@ class Runner(ABC):
         # Before `accept`: whoever accepts every status does not mean this one.
         if done.status in (_TIMED_OUT, _KILLED):
             raise ToolError(f"{tool} was ended after {limits.seconds} s", hint="the image may be damaged or hostile")
+        if done.status in _TOO_LARGE or (limits.file_size is not None and b"File too large" in done.errors):
+            raise FileSizeError(f"{tool} tried to write more than {limits.file_size} bytes")
         if done.status in accept:
             return done
         raise ToolError(f"{tool} failed with status {done.status}: {done.complaint}")
+
+
+def first_of(*tools: str) -> str:
+    """Return the first of several programs that is installed, or the last one."""
+    return next((tool for tool in tools if _which(tool)), tools[-1])
 
 
 def find(tool: str) -> str:
@@ -141,12 +155,16 @@ def find(tool: str) -> str:
     Raises:
         ToolError: it is not installed; the hint names the package.
     """
-    folders = os.environ.get("PATH", "").split(os.pathsep)
-    path = shutil.which(tool, path=os.pathsep.join([*folders, *_SYSTEM_FOLDERS]))
+    path = _which(tool)
     if path:
         return path
     package = _PACKAGES.get(tool, tool)
     raise ToolError(f"the program {tool} is not installed", hint=f"install the package {package} on the builder")
 
 
-__all__ = ["INSPECT", "TRANSFORM", "Completed", "Limits", "Runner", "find"]
+def _which(tool: str) -> str | None:
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    return shutil.which(tool, path=os.pathsep.join([*folders, *_SYSTEM_FOLDERS]))
+
+
+__all__ = ["INSPECT", "TRANSFORM", "Completed", "Limits", "Runner", "find", "first_of"]

@@ -61,6 +61,10 @@ class ToolError(ImageError):
     """A program on the builder is missing, failed, or exceeded its limits."""
 
 
+class FileSizeError(ToolError):
+    """A program tried to write a larger file than it was allowed to."""
+
+
 @contextmanager
 def called(path: str, name: str) -> Iterator[None]:
     """Let errors about `path`, a copy that users do not know, speak of the `name` they do know."""
@@ -83,6 +87,7 @@ def printable(text: str) -> str:
 
 __all__ = [
     "DamagedImageError",
+    "FileSizeError",
     "GuestError",
     "ImageError",
     "InputError",

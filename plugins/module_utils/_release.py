@@ -32,6 +32,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._image import blocks
 from ansible_collections.voc.cluster.plugins.module_utils._image.convert import convert
+from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
 from ansible_collections.voc.cluster.plugins.module_utils._version import VERSION
 
 MANIFEST = "manifest.json"
@@ -80,11 +81,10 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be published: the image's name, its format, and what it was made of."""
+    """What is to be published: the image's name, what it is converted to, and what it was made of."""
 
     name: str
-    format: str
-    compress: bool
+    output: Output
     source: SourceId
     inputs: Mapping[str, str]
 
@@ -170,9 +170,9 @@ def publish(runner: Runner, image: str, releases: str, order: Order) -> tuple[st
 
 
 def _fill(runner: Runner, image: str, folder: str, identity: str, order: Order) -> Manifest:
-    name = f"disk.{order.format}"
+    name = f"disk.{order.output.ending}"
     path = os.path.join(folder, name)
-    convert(runner, image, path, target_format=order.format, declared="raw", compress=order.compress)
+    convert(runner, image, path, order.output, declared="raw")
     os.chmod(path, 0o444)
     blocks.sync_file(path)
     with open(path, "rb") as file:
@@ -183,7 +183,7 @@ def _fill(runner: Runner, image: str, folder: str, identity: str, order: Order) 
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         collection=VERSION,
         file=name,
-        format=order.format,
+        format=order.output.format,
         size=os.stat(path).st_size,
         virtual_size=os.stat(image).st_size,
         sha256=digest,

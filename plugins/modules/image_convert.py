@@ -17,6 +17,7 @@ description:
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
+  - voc.cluster._attributes.output
 attributes:
   check_mode:
     support: full
@@ -24,15 +25,16 @@ attributes:
     support: none
 requirements:
   - qemu-img
+  - xz and zstd for these compressions; pigz and lbzip2 are used where they are installed
 options:
   src:
-    description: The image to convert, on the builder; raw or qcow2, by itself or in gzip.
+    description: The image to convert, on the builder, by itself or compressed by gzip, bzip2, xz or zstd.
     type: path
     required: true
   src_format:
     description: The format that the image's owner says it has. An image of another format is refused.
     type: str
-    choices: [raw, qcow2]
+    choices: [raw, qcow2, vmdk, vdi, vhd, vhdx]
   dest:
     description: The file to write. Its folder is made, for this user alone, when it does not exist.
     type: path
@@ -40,12 +42,8 @@ options:
   format:
     description: The format of O(dest).
     type: str
-    choices: [raw, qcow2]
+    choices: [raw, qcow2, vmdk, vdi, vhd, vhdx]
     default: raw
-  compress:
-    description: Compress the clusters of a qcow2 O(dest).
-    type: bool
-    default: false
   max_virtual_size:
     description: The largest virtual size that is accepted, for example V(16T).
     type: str
@@ -80,7 +78,7 @@ dest:
   type: str
   sample: /var/lib/voc-cluster/work/starworker/source.raw
 virtual_size:
-  description: What the guest sees, in bytes; V(none) in check mode when O(src) is compressed.
+  description: What the guest sees, in bytes; V(none) where both O(src) and O(dest) are compressed.
   returned: success
   type: int
   sample: 1073741824
@@ -92,7 +90,9 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._image.convert import FORMATS, convert, examine
+from ansible_collections.voc.cluster.plugins.module_utils._image import output
+from ansible_collections.voc.cluster.plugins.module_utils._image.convert import convert, examine
+from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
 from ansible_collections.voc.cluster.plugins.module_utils._module import parse_size, run
 
 
@@ -108,12 +108,11 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
             runner,
             options["src"],
             options["dest"],
-            target_format=options["format"],
+            output.from_options(options),
             declared=declared,
             max_virtual_size=maximum,
-            compress=options["compress"],
         )
-        virtual_size = examine(options["dest"], max_virtual_size=maximum).virtual_size
+        virtual_size = virtual_size or examine(options["dest"], max_virtual_size=maximum).virtual_size
     return {"changed": changed, "dest": options["dest"], "virtual_size": virtual_size}
 
 
@@ -123,8 +122,8 @@ def main() -> None:
             "src": {"type": "path", "required": True},
             "src_format": {"type": "str", "choices": list(FORMATS)},
             "dest": {"type": "path", "required": True},
+            **output.ARGUMENT_SPEC,
             "format": {"type": "str", "choices": list(FORMATS), "default": "raw"},
-            "compress": {"type": "bool", "default": False},
             "max_virtual_size": {"type": "str", "default": "16T"},
             "force": {"type": "bool", "default": False},
         },

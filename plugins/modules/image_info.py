@@ -27,7 +27,7 @@ options:
   format:
     description: The format that the image's owner says it has. An image of another format is refused.
     type: str
-    choices: [raw, qcow2]
+    choices: [raw, qcow2, vmdk, vdi, vhd, vhdx]
   max_virtual_size:
     description: The largest virtual size that is accepted, for example V(16T).
     type: str
@@ -120,6 +120,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._image.convert import examine
+from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
 from ansible_collections.voc.cluster.plugins.module_utils._inspect import Inspection, inspect_raw, require_bootable
 from ansible_collections.voc.cluster.plugins.module_utils._module import parse_size, run
 
@@ -167,7 +168,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "format": {"type": "str", "choices": ["raw", "qcow2"]},
+            "format": {"type": "str", "choices": list(FORMATS)},
             "max_virtual_size": {"type": "str", "default": "16T"},
             "verify": {"type": "bool", "default": False},
         },

@@ -17,6 +17,7 @@ author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
+  - voc.cluster._attributes.output
 attributes:
   check_mode:
     support: full
@@ -36,12 +37,8 @@ options:
   format:
     description: The format of the release.
     type: str
-    choices: [raw, qcow2]
+    choices: [raw, qcow2, vmdk, vdi, vhd, vhdx]
     default: qcow2
-  compress:
-    description: Compress the clusters of a qcow2 release.
-    type: bool
-    default: false
   source:
     description: The source image, as RV(voc.cluster.image_release_info#module:source) gives it.
     type: dict
@@ -106,8 +103,9 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._image import output
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import require_raw
-from ansible_collections.voc.cluster.plugins.module_utils._image.convert import FORMATS
+from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
 from ansible_collections.voc.cluster.plugins.module_utils._module import run
 from ansible_collections.voc.cluster.plugins.module_utils._release import (
     Order,
@@ -127,7 +125,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
         return {"changed": False, **_describe(*current)}
     if module.check_mode:
         return {"changed": True, "path": None, "manifest": None}
-    order = Order(options["name"], options["format"], options["compress"], source, options["inputs"])
+    order = Order(options["name"], output.from_options(options), source, options["inputs"])
     return {"changed": True, **_describe(*publish(runner, options["image"], options["releases"], order))}
 
 
@@ -141,8 +139,8 @@ def main() -> None:
             "image": {"type": "path", "required": True},
             "name": {"type": "str", "required": True},
             "releases": {"type": "path", "required": True},
+            **output.ARGUMENT_SPEC,
             "format": {"type": "str", "choices": list(FORMATS), "default": "qcow2"},
-            "compress": {"type": "bool", "default": False},
             "source": {
                 "type": "dict",
                 "required": True,

@@ -118,7 +118,7 @@ CASES: list[tuple[Maker, dict[str, object], str]] = [
     (make_partition, {"site_hypervisor": {"disk_size": "4M"}}, "too small for a partition of 8388608 bytes; ask for"),
     (no_root_directory, {}, "the filesystem cannot be read (debugfs: "),
     (shared_blocks, {}, "errors that e2fsck cannot repair safely"),
-    (make_partition, {"site_hypervisor": {"format": "vmdk"}}, "site_hypervisor"),
+    (make_partition, {"site_hypervisor": {"format": "qed"}}, "site_hypervisor"),
     (make_partition, {"site_kernel_packages": []}, "the guest's packages are not managed by apt"),
 ]
 

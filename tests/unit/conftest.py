@@ -14,7 +14,7 @@ settings.register_profile("voc", deadline=timedelta(seconds=3), suppress_health_
 settings.load_profile("voc")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def runner() -> PopenRunner:
     """Start the real programs."""
     return PopenRunner()

@@ -77,11 +77,11 @@ def parse_qcow2(header: bytes, path: str) -> Qcow2Header:
     return Qcow2Header(version, virtual_size, backing != 0, crypt != 0, incompatible)
 
 
-def check_qcow2(header: Qcow2Header, path: str, max_virtual_size: int) -> None:
+def check_qcow2(header: Qcow2Header, path: str) -> None:
     """Refuse a qcow2 image that is more, or less, than one self-contained disk.
 
     Raises:
-        UnsafeImageError: it refers to other files, or claims more than `max_virtual_size` bytes.
+        UnsafeImageError: it refers to other files.
         DamagedImageError: it is marked corrupt.
         InputError: it uses something that is not supported.
     """
@@ -96,7 +96,6 @@ def check_qcow2(header: Qcow2Header, path: str, max_virtual_size: int) -> None:
         raise DamagedImageError("the qcow2 image is marked corrupt", where=path, hint="fetch the image again")
     if header.encrypted:
         raise InputError("the qcow2 image is encrypted", where=path, hint="decrypt it first")
-    check_virtual_size(header.virtual_size, path, max_virtual_size)
 
 
 def check_virtual_size(size: int, path: str, maximum: int) -> None:

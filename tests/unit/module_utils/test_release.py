@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.voc.cluster.plugins.module_utils import _release
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError, ToolError
+from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
 from ansible_collections.voc.cluster.plugins.module_utils._release import Manifest, Order, SourceId
 from ansible_collections.voc.cluster.plugins.module_utils._version import VERSION
 from ansible_collections.voc.cluster.tests.unit.images import MIB
@@ -36,7 +37,7 @@ def releases(tmp_path: Path) -> Path:
 
 
 def _order(**changes: t.Any) -> Order:
-    return replace(Order("a", "raw", compress=False, source=SOURCE, inputs={"site": "x"}), **changes)
+    return replace(Order("a", Output("raw"), source=SOURCE, inputs={"site": "x"}), **changes)
 
 
 def test_a_release_is_whole_and_current(image: Path, releases: Path) -> None:
@@ -53,7 +54,9 @@ def test_a_release_is_whole_and_current(image: Path, releases: Path) -> None:
 
 
 def test_a_qcow2_release_keeps_the_virtual_size(runner: Runner, image: Path, releases: Path) -> None:
-    folder, manifest = _release.publish(runner, str(image), str(releases), _order(format="qcow2", compress=True))
+    folder, manifest = _release.publish(
+        runner, str(image), str(releases), _order(output=Output("qcow2", compress=True))
+    )
     assert manifest.file == "disk.qcow2"
     assert manifest.virtual_size == MIB
     assert Path(folder, "disk.qcow2").read_bytes()[:4] == b"QFI\xfb"
@@ -74,7 +77,7 @@ def test_a_failed_release_leaves_nothing_and_the_current_one_alone(image: Path, 
     first, manifest = _release.publish(ScriptedRunner(), str(image), str(releases), _order())
     failing = ScriptedRunner(("qemu-img", completed(1, errors=b"no\n")))
     with pytest.raises(ToolError):
-        _release.publish(failing, str(image), str(releases), _order(format="qcow2", inputs={}))
+        _release.publish(failing, str(image), str(releases), _order(output=Output("qcow2"), inputs={}))
     assert sorted(os.listdir(releases / "a")) == sorted([manifest.id, "current"])
     assert _release.read_current(str(releases), "a") == (first, manifest)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import bz2
 import gzip
 import os
 from pathlib import Path
@@ -16,7 +15,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     InputError,
     UnsafeImageError,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._image import convert
+from ansible_collections.voc.cluster.plugins.module_utils._image import compression, convert, formats
+from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
 from ansible_collections.voc.cluster.tests.unit.images import MIB, tool
 from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner
 
@@ -52,16 +52,16 @@ def _assert_nothing_left(out: Path) -> None:
 
 
 def test_raw_is_copied_with_its_holes(runner: Runner, raw: Path, out: Path) -> None:
-    convert.convert(ScriptedRunner(), str(raw), str(out))
+    convert.convert(ScriptedRunner(), str(raw), str(out), Output())
     assert out.read_bytes() == raw.read_bytes()
     assert out.stat().st_blocks == raw.stat().st_blocks
 
 
 def test_raw_to_qcow2_and_back_is_the_same_and_sparse(runner: Runner, raw: Path, out: Path) -> None:
     qcow2, again = out.with_name("a.qcow2"), out.with_name("a.raw")
-    convert.convert(runner, str(raw), str(qcow2), target_format="qcow2")
+    convert.convert(runner, str(raw), str(qcow2), Output("qcow2"))
     assert convert.examine(str(qcow2), declared="qcow2").virtual_size == 8 * MIB
-    convert.convert(runner, str(qcow2), str(again))
+    convert.convert(runner, str(qcow2), str(again), Output())
     assert again.read_bytes() == raw.read_bytes()
     assert again.stat().st_blocks <= raw.stat().st_blocks
     assert sorted(os.listdir(out.parent)) == ["a.qcow2", "a.raw"]
@@ -71,13 +71,13 @@ def test_a_qcow2_target_can_be_compressed(runner: Runner, tmp_path: Path, out: P
     raw = tmp_path / "text"
     raw.write_bytes(b"all the same " * 80660)
     plain, small = out.with_name("plain"), out.with_name("small")
-    convert.convert(runner, str(raw), str(plain), target_format="qcow2")
-    convert.convert(runner, str(raw), str(small), target_format="qcow2", compress=True)
+    convert.convert(runner, str(raw), str(plain), Output("qcow2"))
+    convert.convert(runner, str(raw), str(small), Output("qcow2", compress=True))
     assert small.stat().st_size < plain.stat().st_size
 
 
 def test_gzip_is_unpacked_with_holes(raw: Path, out: Path) -> None:
-    convert.convert(ScriptedRunner(), str(_gzip(raw)), str(out))
+    convert.convert(ScriptedRunner(), str(_gzip(raw)), str(out), Output())
     assert out.read_bytes() == raw.read_bytes()
     assert out.stat().st_blocks <= raw.stat().st_blocks
     assert os.listdir(out.parent) == [out.name]
@@ -85,7 +85,7 @@ def test_gzip_is_unpacked_with_holes(raw: Path, out: Path) -> None:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_converted_image_belongs_to_its_user_alone(packed: bool, raw: Path, out: Path) -> None:
-    convert.convert(ScriptedRunner(), str(_gzip(raw) if packed else raw), str(out))
+    convert.convert(ScriptedRunner(), str(_gzip(raw) if packed else raw), str(out), Output())
     assert out.stat().st_mode & 0o777 == 0o600
     assert out.parent.stat().st_mode & 0o777 == 0o700
 
@@ -93,26 +93,26 @@ def test_a_converted_image_belongs_to_its_user_alone(packed: bool, raw: Path, ou
 def test_the_members_of_a_gzip_file_are_joined(tmp_path: Path, out: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"a" * 1000) + gzip.compress(bytes(MIB)) + gzip.compress(b"b"))
-    convert.convert(ScriptedRunner(), str(path), str(out))
+    convert.convert(ScriptedRunner(), str(path), str(out), Output())
     assert out.read_bytes() == b"a" * 1000 + bytes(MIB) + b"b"
 
 
 def test_text_inside_gzip_is_raw_and_a_descriptor_is_refused(tmp_path: Path, out: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"just words\n"))
-    convert.convert(ScriptedRunner(), str(path), str(out))
+    convert.convert(ScriptedRunner(), str(path), str(out), Output())
     assert out.read_bytes() == b"just words\n"
     out.unlink()
-    path.write_bytes(gzip.compress(b"# Disk DescriptorFile\nRW 8 FLAT /etc/shadow 0\n"))
-    with pytest.raises(InputError, match=r"a\.gz: the format vmdk is not supported"):
-        convert.convert(ScriptedRunner(), str(path), str(out))
+    path.write_bytes(gzip.compress(b"# Disk DescriptorFile\nRW 8 FLAT /etc/shadow 0\n".ljust(1024)))
+    with pytest.raises(UnsafeImageError, match=r"a\.gz: the VMDK image only describes other files"):
+        convert.convert(ScriptedRunner(), str(path), str(out), Output())
     _assert_nothing_left(out)
 
 
 def test_qcow2_inside_gzip_is_converted(runner: Runner, raw: Path, out: Path) -> None:
     qcow2 = raw.with_suffix(".qcow2")
     tool("qemu-img", "convert", "-O", "qcow2", raw, qcow2)
-    convert.convert(runner, str(_gzip(qcow2)), str(out), declared="qcow2")
+    convert.convert(runner, str(_gzip(qcow2)), str(out), Output(), declared="qcow2")
     assert out.read_bytes() == raw.read_bytes()
     assert os.listdir(out.parent) == [out.name]
 
@@ -122,7 +122,7 @@ def test_an_overlay_inside_gzip_is_refused(raw: Path, out: Path) -> None:
     tool("qemu-img", "create", "-q", "-f", "qcow2", "-b", raw, "-F", "raw", overlay)
     packed = _gzip(overlay)
     with pytest.raises(UnsafeImageError, match="backing file") as caught:
-        convert.convert(ScriptedRunner(), str(packed), str(out))
+        convert.convert(ScriptedRunner(), str(packed), str(out), Output())
     assert caught.value.where == str(packed)
     _assert_nothing_left(out)
 
@@ -131,22 +131,15 @@ def test_gzip_inside_gzip_is_refused(raw: Path, out: Path) -> None:
     path = raw.with_suffix(".gz.gz")
     path.write_bytes(gzip.compress(_gzip(raw).read_bytes()))
     with pytest.raises(InputError, match="compressed twice"):
-        convert.convert(ScriptedRunner(), str(path), str(out))
+        convert.convert(ScriptedRunner(), str(path), str(out), Output())
     _assert_nothing_left(out)
-
-
-@pytest.mark.parametrize("content", [bz2.compress(b"x"), b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"])
-def test_other_compressions_are_refused(content: bytes, tmp_path: Path, out: Path) -> None:
-    (tmp_path / "a").write_bytes(content)
-    with pytest.raises(InputError, match="is not supported; unpack it, or use gzip"):
-        convert.convert(ScriptedRunner(), str(tmp_path / "a"), str(out))
 
 
 def test_truncated_gzip_is_refused(raw: Path, out: Path) -> None:
     path = _gzip(raw)
     os.truncate(path, path.stat().st_size - 100)
     with pytest.raises(DamagedImageError, match="ends too early"):
-        convert.convert(ScriptedRunner(), str(path), str(out))
+        convert.convert(ScriptedRunner(), str(path), str(out), Output())
     _assert_nothing_left(out)
 
 
@@ -155,8 +148,8 @@ def test_a_wrong_checksum_is_refused(raw: Path, out: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-8] ^= 1
     path.write_bytes(data)
-    with pytest.raises(DamagedImageError, match="CRC"):
-        convert.convert(ScriptedRunner(), str(path), str(out))
+    with pytest.raises(DamagedImageError, match="gzip data is damaged"):
+        convert.convert(ScriptedRunner(), str(path), str(out), Output())
     _assert_nothing_left(out)
 
 
@@ -164,7 +157,7 @@ def test_a_bomb_is_stopped_at_the_maximum(tmp_path: Path, out: Path) -> None:
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(bytes(64 * MIB), 1))
     with pytest.raises(UnsafeImageError, match="unpacks to more than"):
-        convert.convert(ScriptedRunner(), str(path), str(out), max_virtual_size=4 * MIB)
+        convert.convert(ScriptedRunner(), str(path), str(out), Output(), max_virtual_size=4 * MIB)
     _assert_nothing_left(out)
 
 
@@ -178,7 +171,7 @@ def test_damaged_gzip_gives_the_content_or_an_error(tmp_path_factory, content: b
     path.write_bytes(data)
     target.touch()
     try:
-        convert.gunzip(str(path), str(target), MIB)
+        compression.unpack(ScriptedRunner(), str(path), "gzip", str(target), MIB)
     except ImageError:
         return
     assert target.read_bytes() == content
@@ -191,7 +184,7 @@ def test_runs_of_zeros_anywhere_survive(tmp_path_factory, runs: list[tuple[bool,
     content = b"".join((bytes if zero else lambda count: b"x" * count)(length) for zero, length in runs)
     (folder / "a.gz").write_bytes(gzip.compress(content, 1))
     (folder / "out").touch()
-    convert.gunzip(str(folder / "a.gz"), str(folder / "out"), 16 * MIB)
+    compression.unpack(ScriptedRunner(), str(folder / "a.gz"), "gzip", str(folder / "out"), 16 * MIB)
     assert (folder / "out").read_bytes() == content
 
 
@@ -200,13 +193,13 @@ def test_a_qcow2_image_that_was_cut_short_is_refused(runner: Runner, raw: Path, 
     tool("qemu-img", "convert", "-O", "qcow2", raw, qcow2)
     os.truncate(qcow2, qcow2.stat().st_size - 2 * GRAIN)
     with pytest.raises(DamagedImageError, match="qcow2 image is inconsistent"):
-        convert.convert(runner, str(qcow2), str(out))
+        convert.convert(runner, str(qcow2), str(out), Output())
     _assert_nothing_left(out)
 
 
 def test_another_format_than_declared_is_refused(raw: Path, out: Path) -> None:
     with pytest.raises(UnsafeImageError, match="declared to be qcow2"):
-        convert.convert(ScriptedRunner(), str(raw), str(out), declared="qcow2")
+        convert.convert(ScriptedRunner(), str(raw), str(out), Output(), declared="qcow2")
     _assert_nothing_left(out)
 
 
@@ -219,12 +212,12 @@ def test_a_compressed_image_has_no_virtual_size_yet(raw: Path) -> None:
     assert convert.examine(str(_gzip(raw))).virtual_size is None
 
 
-@pytest.mark.parametrize("target_format", convert.FORMATS)
+@pytest.mark.parametrize("target_format", formats.FORMATS)
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_source_is_not_touched(runner: Runner, raw: Path, out: Path, packed: bool, target_format: str) -> None:
     path = _gzip(raw) if packed else raw
     before, content = path.stat(), path.read_bytes()
-    convert.convert(runner, str(path), str(out), target_format=target_format)
+    convert.convert(runner, str(path), str(out), Output(target_format))
     assert path.read_bytes() == content
     assert (path.stat().st_mtime_ns, path.stat().st_ctime_ns) == (before.st_mtime_ns, before.st_ctime_ns)
 
@@ -235,7 +228,7 @@ def test_the_source_is_not_taken_for_the_target(raw: Path) -> None:
     content = raw.read_bytes()
     for target in (raw, link):
         with pytest.raises(InputError, match="is the source itself"):
-            convert.convert(ScriptedRunner(), str(raw), str(target), target_format="qcow2")
+            convert.convert(ScriptedRunner(), str(raw), str(target), Output("qcow2"))
     assert raw.read_bytes() == content
 
 
@@ -244,5 +237,5 @@ def test_a_name_like_a_protocol_is_only_a_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     raw.rename(tmp_path / "nbd:unix")
-    convert.convert(runner, "nbd:unix", "json:{}", target_format="qcow2")
+    convert.convert(runner, "nbd:unix", "json:{}", Output("qcow2"))
     assert convert.examine("json:{}").virtual_size == 8 * MIB

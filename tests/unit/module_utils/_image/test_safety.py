@@ -28,7 +28,8 @@ def _create(path: Path, *options: str, size: str | None = "4M") -> bytes:
 
 def _check(header: bytes) -> safety.Qcow2Header:
     parsed = safety.parse_qcow2(header, "x.qcow2")
-    safety.check_qcow2(parsed, "x.qcow2", LIMIT)
+    safety.check_qcow2(parsed, "x.qcow2")
+    safety.check_virtual_size(parsed.virtual_size, "x.qcow2", LIMIT)
     return parsed
 
 
