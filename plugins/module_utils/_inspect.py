@@ -72,6 +72,43 @@ def _missing(path: str, seen: Contents, guest: Guest | None) -> list[str]:
     return lacking
 
 
+def summary(inspection: Inspection) -> list[str]:
+    """Return an inspection as lines for people."""
+    seen = inspection.contents
+    table = f" ({seen.table.label})" if seen.table else ""
+    lines = [f"{seen.layout}{table}, {_mebibytes(seen.size)}"]
+    for region in seen.regions:
+        found = region.filesystem
+        if found:
+            place = f"partition {region.partition}: " if region.partition else ""
+            used = (
+                f", {_mebibytes(found.size - found.free)} of {_mebibytes(found.size)} used"
+                if found.size is not None and found.free is not None
+                else ""
+            )
+            label = f" {found.label!r}" if found.label else ""
+            lines.append(f"{place}{found.type}{label}{used}")
+    if inspection.guest:
+        lines += _describe(inspection.guest)
+    lacking = ", ".join(inspection.missing)
+    return [*lines, f"to boot it lacks: {lacking}" if lacking else "it lacks nothing to boot"]
+
+
+def _describe(guest: Guest) -> list[str]:
+    words = (guest.name or guest.id or "unknown system", guest.architecture, guest.init, guest.package_manager)
+    network = ", ".join(guest.network_stacks) or "none"
+    kernels = ", ".join(kernel.version for kernel in guest.kernels) or "none"
+    return [
+        ", ".join(word for word in words if word),
+        f"network: {network}; boot loader: {guest.boot_loader or 'none'}; Python: {guest.python or 'none'}",
+        f"kernels: {kernels}",
+    ]
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):.0f} MiB"
+
+
 def require_bootable(runner: Runner, path: str, inspection: Inspection | None) -> None:
     """Refuse an image that would not boot, or whose root filesystem has errors.
 
@@ -93,4 +130,4 @@ def require_bootable(runner: Runner, path: str, inspection: Inspection | None) -
     filesystems.verify(runner, inspection.root)
 
 
-__all__ = ["Inspection", "inspect_raw", "require_bootable"]
+__all__ = ["Inspection", "inspect_raw", "require_bootable", "summary"]

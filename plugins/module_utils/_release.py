@@ -29,7 +29,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError, UnsafeImageError
 from ansible_collections.voc.cluster.plugins.module_utils._image import blocks
 from ansible_collections.voc.cluster.plugins.module_utils._image.convert import convert
 from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
@@ -99,6 +99,21 @@ def identify_source(path: str, known: SourceId | None = None) -> SourceId:
         else:
             digest = _digest(file)
     return SourceId(os.path.abspath(path), digest, *seen)
+
+
+def require_same(source: SourceId) -> None:
+    """Refuse to publish what was made of a file that has changed meanwhile.
+
+    Raises:
+        UnsafeImageError: the source is not the file that it was when the work began.
+    """
+    _device, inode, size, modified, changed = blocks.identity(source.path)
+    if (size, inode, modified, changed) != (source.size, source.inode, source.modified, source.changed):
+        raise UnsafeImageError(
+            "the source changed while it was worked on",
+            where=source.path,
+            hint="let nobody write to it and run this again",
+        )
 
 
 def read_current(releases: str, name: str) -> tuple[str, Manifest] | None:
@@ -258,4 +273,5 @@ __all__ = [
     "parse_manifest",
     "publish",
     "read_current",
+    "require_same",
 ]

@@ -104,13 +104,37 @@ guest:
   description: What the files say about the system, when the image is raw and its root filesystem could be read.
   returned: success
   type: dict
-  sample: {id: debian, version: "13", architecture: x86_64, package_manager: apt, init: systemd, kernels: []}
+  sample:
+    id: debian
+    version: "13"
+    name: Debian GNU/Linux 13 (trixie)
+    architecture: x86_64
+    package_manager: apt
+    init: systemd
+    network_stacks: [networkd]
+    kernels: []
+    boot_loader: grub2
+    python: /usr/bin/python3
+    cloud_init: false
+    fstab: [{source: /dev/xvda1, path: /, type: ext4, options: [defaults], dump: 0, check: 1}]
 missing:
   description: What the image lacks to boot by itself.
   returned: success
   type: list
   elements: str
   sample: [partition table, boot loader, kernel]
+summary:
+  description: The same for people, a line each.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - partition, 1024 MiB
+    - ext4 'root', 208 MiB of 973 MiB used
+    - Debian GNU/Linux 13 (trixie), x86_64, systemd, apt
+    - "network: networkd; boot loader: none; Python: none"
+    - "kernels: none"
+    - "to boot it lacks: partition table, boot loader, kernel"
 """
 
 import typing as t
@@ -121,7 +145,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._image.convert import examine
 from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
-from ansible_collections.voc.cluster.plugins.module_utils._inspect import Inspection, inspect_raw, require_bootable
+from ansible_collections.voc.cluster.plugins.module_utils._inspect import (
+    Inspection,
+    inspect_raw,
+    require_bootable,
+    summary,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._module import parse_size, run
 
 
@@ -149,7 +178,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
 def describe(inspection: Inspection | None) -> dict[str, t.Any]:
     """Return an inspection as the module's result."""
     if inspection is None:
-        return {"layout": None, "filesystems": [], "guest": None, "missing": []}
+        return {"layout": None, "filesystems": [], "guest": None, "missing": [], "summary": []}
     table = inspection.contents.table
     return {
         "layout": inspection.contents.layout,
@@ -161,6 +190,7 @@ def describe(inspection: Inspection | None) -> dict[str, t.Any]:
         ],
         "guest": asdict(inspection.guest) if inspection.guest else None,
         "missing": list(inspection.missing),
+        "summary": summary(inspection),
     }
 
 

@@ -11,6 +11,7 @@ short_description: Publish a working image as a release
 version_added: 0.1.0
 description:
   - Writes a working image, with a manifest, to a folder of its own, and makes it the current release of its name.
+  - Nothing is published when the source is not the file any more that it was when O(source) was taken.
   - A release appears whole and on disk, or not at all. Releases that were published before are not touched.
   - When the current release was made of the same O(source), O(inputs) and version of this collection, nothing is done.
 author: the voc.cluster authors (@voc-cluster)
@@ -113,6 +114,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._release import (
     differences,
     publish,
     read_current,
+    require_same,
 )
 
 
@@ -125,6 +127,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
         return {"changed": False, **_describe(*current)}
     if module.check_mode:
         return {"changed": True, "path": None, "manifest": None}
+    require_same(source)
     order = Order(options["name"], output.from_options(options), source, options["inputs"])
     return {"changed": True, **_describe(*publish(runner, options["image"], options["releases"], order))}
 

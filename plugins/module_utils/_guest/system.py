@@ -14,7 +14,8 @@ import struct
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import printable
-from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.fstab import FstabEntry
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
 
 # ELF e_machine (System V ABI) -> the kernel's name of the architecture.
@@ -44,6 +45,27 @@ _NETWORK_STACKS = (
     ("networkd", "/usr/lib/systemd/systemd-networkd"),
     ("networkd", "/lib/systemd/systemd-networkd"),
 )
+_BOOT_LOADERS = (
+    ("grub2", "/boot/grub/grub.cfg"),
+    ("grub2", "/boot/grub2/grub.cfg"),
+    ("grub-legacy", "/boot/grub/menu.lst"),
+    ("grub-legacy", "/boot/grub/grub.conf"),
+    ("extlinux", "/boot/extlinux/extlinux.conf"),
+    ("extlinux", "/boot/extlinux.conf"),
+    ("systemd-boot", "/boot/loader/loader.conf"),
+    ("systemd-boot", "/boot/efi/loader/loader.conf"),
+)
+_PYTHONS = ("/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python2", "/usr/bin/python")
+
+# What told the release before os-release did: file, ID, and where in its text the version is.
+_OLDER_RELEASES = (
+    ("/etc/SuSE-release", "suse", r"VERSION = ([\d.]+)"),
+    ("/etc/centos-release", "centos", r"release ([\d.]+)"),
+    ("/etc/redhat-release", "rhel", r"release ([\d.]+)"),
+    ("/etc/alpine-release", "alpine", r"([\d.]+)"),
+    ("/etc/arch-release", "arch", r"(?!)"),
+    ("/etc/debian_version", "debian", r"([\d.]+)"),
+)
 _KERNEL_PREFIX = "vmlinuz-"
 _LINE_LIMIT = 4096
 
@@ -60,7 +82,12 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Guest:
-    """What the files say about the system; None where nothing tells."""
+    """What the files say about the system; None where nothing tells.
+
+    Attributes:
+        python: the path of its newest Python.
+        cloud_init: whether it has cloud-init, which rewrites network and users at first boot.
+    """
 
     id: str | None
     version: str | None
@@ -69,7 +96,11 @@ class Guest:
     package_manager: str | None
     init: str | None
     network_stacks: tuple[str, ...]
-    kernels: tuple[Kernel, ...]
+    kernels: tuple[Kernel, ...] = ()
+    boot_loader: str | None = None
+    python: str | None = None
+    cloud_init: bool = False
+    fstab: tuple[FstabEntry, ...] = ()
 
     @property
     def newest_kernel(self) -> Kernel | None:
@@ -79,9 +110,8 @@ class Guest:
 
 def inspect(view: View) -> Guest:
     """Describe the guest in a tree."""
-    release = parse_os_release(
-        tree.read_text(view, "/etc/os-release") or tree.read_text(view, "/usr/lib/os-release") or ""
-    )
+    text = tree.read_text(view, "/etc/os-release") or tree.read_text(view, "/usr/lib/os-release")
+    release = parse_os_release(text) if text else _older_release(view)
     return Guest(
         id=release.get("ID"),
         version=release.get("VERSION_ID"),
@@ -91,6 +121,10 @@ def inspect(view: View) -> Guest:
         init=_first(view, _INITS),
         network_stacks=tuple(dict.fromkeys(name for name, path in _NETWORK_STACKS if exists(view, path))),
         kernels=tuple(kernels(view)),
+        boot_loader=_first(view, _BOOT_LOADERS),
+        python=next((path for path in _PYTHONS if exists(view, path)), None),
+        cloud_init=exists(view, "/usr/bin/cloud-init") and not exists(view, "/etc/cloud/cloud-init.disabled"),
+        fstab=tuple(fstab.parse(tree.read_text(view, fstab.PATH) or "")),
     )
 
 
@@ -119,6 +153,17 @@ def parse_os_release(text: str) -> dict[str, str]:
             continue
         values[key] = printable(words[0] if words else "")[:200]
     return values
+
+
+def _older_release(view: View) -> dict[str, str]:
+    """Return what the files before os-release say, by its keys (EL 5 and 6, SLES 11, ...)."""
+    for path, name, version in _OLDER_RELEASES:
+        text = tree.read_text(view, path)
+        if text is not None:
+            found = re.search(version, text[:_LINE_LIMIT])
+            first = printable(text[:_LINE_LIMIT].strip().partition("\n")[0])[:200]
+            return {"ID": name, "PRETTY_NAME": first, **({"VERSION_ID": found.group(1)} if found else {})}
+    return {}
 
 
 def _architecture(view: View) -> str | None:

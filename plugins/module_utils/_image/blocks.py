@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, SpaceError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, SpaceError, UnsafeImageError
 
 # linux/fs.h: _IOW(0x94, 13, struct file_clone_range)
 _FICLONERANGE = 0x4020940D
@@ -171,6 +171,37 @@ def locked(path: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def unchanged(path: str) -> Iterator[None]:
+    """Make sure that a file is the same in the end, so that what was checked is what was used.
+
+    Only the kernel sets the time of an inode's last change, so a file that was
+    swapped, or swapped back, is noticed.
+
+    Raises:
+        UnsafeImageError: it is not.
+    """
+    before = identity(path)
+    yield
+    if identity(path) != before:
+        raise UnsafeImageError(
+            "the file changed while it was read", where=path, hint="let nobody write to it and run this again"
+        )
+
+
+def identity(path: str) -> tuple[int, int, int, int, int]:
+    """Return what tells a file from any other, and from itself after a change.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=path, hint="check the path on the builder") from None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def sync_file(path: str) -> None:
     """Wait until a file's (or folder's) content is on its disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -183,10 +214,12 @@ def sync_file(path: str) -> None:
 __all__ = [
     "copy_range",
     "data_extents",
+    "identity",
     "insert_hole",
     "locked",
     "new_file",
     "require_other_file",
     "require_space",
     "sync_file",
+    "unchanged",
 ]

@@ -81,23 +81,28 @@ def convert(
         ImageError: as `examine`, and where the content is damaged or there is no room.
     """
     folder = os.path.dirname(os.path.abspath(target))
-    source = examine(path, declared=declared, max_virtual_size=max_virtual_size)
-    blocks.require_other_file(path, target)
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    blocks.require_space(folder, source.probe.allocated)
-    with blocks.new_file(target) as partial, _unpacked(runner, source, target, declared, max_virtual_size) as plain:
-        if plain.probe.compression:
-            raise InputError("it is compressed twice", where=path, hint="unpack it once")
-        _check(runner, plain, path)
-        if plain.probe.container == output.format == "raw":
-            if plain is source:
-                _copy(plain.path, partial)
-            else:
-                os.replace(plain.path, partial)
-        else:
-            _qemu_convert(runner, plain, partial, output)
+    with blocks.new_file(target) as partial, blocks.unchanged(path):
+        source = examine(path, declared=declared, max_virtual_size=max_virtual_size)
+        blocks.require_other_file(path, target)
+        blocks.require_space(folder, source.probe.allocated)
+        with _unpacked(runner, source, target, declared, max_virtual_size) as plain:
+            _convert(runner, plain, partial, output, path)
         if output.compression:
             compression.pack(runner, partial, output.compression)
+
+
+def _convert(runner: Runner, plain: Source, partial: str, output: Output, path: str) -> None:
+    """Write what is not compressed to `partial`; `path` is what users know it by."""
+    if plain.probe.compression:
+        raise InputError("it is compressed twice", where=path, hint="unpack it once")
+    _check(runner, plain, path)
+    if plain.probe.container != output.format or output.format != "raw":
+        _qemu_convert(runner, plain, partial, output)
+    elif plain.path == path:
+        _copy(plain.path, partial)
+    else:
+        os.replace(plain.path, partial)
 
 
 @contextmanager

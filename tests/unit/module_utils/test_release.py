@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 
 from ansible_collections.voc.cluster.plugins.module_utils import _release
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError, ToolError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import (
+    DamagedImageError,
+    InputError,
+    ToolError,
+    UnsafeImageError,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
 from ansible_collections.voc.cluster.plugins.module_utils._release import Manifest, Order, SourceId
 from ansible_collections.voc.cluster.plugins.module_utils._version import VERSION
@@ -71,6 +76,24 @@ def test_a_second_release_keeps_the_first(image: Path, releases: Path, inputs: d
     assert second != first
     assert {path: path.read_bytes() for path in Path(first).iterdir()} == content
     assert _release.read_current(str(releases), "a") == (second, manifest)
+
+
+def test_a_source_that_changed_meanwhile_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "source"
+    path.write_bytes(b"what was checked")
+    taken = _release.identify_source(str(path))
+    _release.require_same(taken)
+    other = tmp_path / "other"
+    other.write_bytes(b"what was swapped")
+    os.utime(other, ns=(taken.modified, taken.modified))
+    kept = tmp_path / "kept"
+    path.rename(kept)
+    other.rename(path)
+    with pytest.raises(UnsafeImageError, match="source changed while it was worked on; let nobody write to it"):
+        _release.require_same(taken)
+    kept.rename(path)  # and swapped back
+    with pytest.raises(UnsafeImageError):
+        _release.require_same(taken)
 
 
 def test_a_failed_release_leaves_nothing_and_the_current_one_alone(image: Path, releases: Path) -> None:

@@ -42,8 +42,53 @@ def test_a_guest_is_described_by_its_files() -> None:
 
 def test_an_empty_tree_is_no_system() -> None:
     guest = system.inspect(MemoryTree())
-    assert guest == system.Guest(None, None, None, None, None, None, (), ())
+    assert guest == system.Guest(None, None, None, None, None, None, ())
     assert guest.newest_kernel is None
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "told"),
+    [
+        ("/etc/redhat-release", "Scientific Linux SL release 5.5 (Boron)\n", ("rhel", "5.5")),
+        ("/etc/centos-release", "CentOS release 6.10 (Final)\n", ("centos", "6.10")),
+        ("/etc/SuSE-release", "SUSE Linux Enterprise Server 11\nVERSION = 11\nPATCHLEVEL = 4\n", ("suse", "11")),
+        ("/etc/debian_version", "5.0.3\n", ("debian", "5.0.3")),
+        ("/etc/alpine-release", "3.4.0\n", ("alpine", "3.4.0")),
+        ("/etc/arch-release", "", ("arch", None)),
+    ],
+)
+def test_releases_before_os_release_are_told(path: str, text: str, told: tuple[str, str | None]) -> None:
+    guest = system.inspect(MemoryTree({path: text}))
+    assert (guest.id, guest.version) == told
+    assert guest.name == text.partition("\n")[0]
+
+
+@given(st.text(max_size=300))
+def test_any_older_release_is_read(text: str) -> None:
+    guest = system.inspect(MemoryTree({"/etc/redhat-release": text}))
+    assert guest.id == "rhel"
+    assert (guest.name or "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("path", "loader"),
+    [("/boot/grub2/grub.cfg", "grub2"), ("/boot/grub/menu.lst", "grub-legacy"), ("/boot/extlinux.conf", "extlinux")],
+)
+def test_boot_loaders_are_told_by_their_configuration(path: str, loader: str) -> None:
+    assert system.inspect(MemoryTree({path: ""})).boot_loader == loader
+
+
+def test_python_cloud_init_and_fstab_are_told() -> None:
+    files = {
+        "/usr/bin/python3": ("->", "python3.6"),
+        "/usr/bin/python3.6": "",
+        "/usr/bin/cloud-init": "",
+        "/etc/fstab": "/dev/xvda1 / ext3 defaults 0 1\n",
+    }
+    guest = system.inspect(MemoryTree(files))
+    assert (guest.python, guest.cloud_init) == ("/usr/bin/python3", True)
+    assert [(entry.source, entry.path) for entry in guest.fstab] == [("/dev/xvda1", "/")]
+    assert not system.inspect(MemoryTree({**files, "/etc/cloud/cloud-init.disabled": ""})).cloud_init
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
 )
 from ansible_collections.voc.cluster.plugins.module_utils._image import compression, convert, formats
 from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
+from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 from ansible_collections.voc.cluster.tests.unit.images import MIB, tool
 from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner
 
@@ -220,6 +221,23 @@ def test_the_source_is_not_touched(runner: Runner, raw: Path, out: Path, packed:
     convert.convert(runner, str(path), str(out), Output(target_format))
     assert path.read_bytes() == content
     assert (path.stat().st_mtime_ns, path.stat().st_ctime_ns) == (before.st_mtime_ns, before.st_ctime_ns)
+
+
+def test_a_source_that_is_swapped_between_check_and_use_is_noticed(runner: Runner, raw: Path, out: Path) -> None:
+    """The swapped file is an overlay, which qemu-img would follow: it was not what was checked."""
+    qcow2, overlay = raw.with_suffix(".qcow2"), raw.with_suffix(".overlay")
+    tool("qemu-img", "convert", "-O", "qcow2", raw, qcow2)
+    tool("qemu-img", "create", "-q", "-f", "qcow2", "-b", raw, "-F", "raw", overlay)
+
+    class Swapping(PopenRunner):
+        def run(self, argv, **options):  # type: ignore[no-untyped-def]
+            if overlay.exists():
+                overlay.replace(qcow2)
+            return super().run(argv, **options)
+
+    with pytest.raises(UnsafeImageError, match="changed while it was read"):
+        convert.convert(Swapping(), str(qcow2), str(out), Output())
+    _assert_nothing_left(out)
 
 
 def test_the_source_is_not_taken_for_the_target(raw: Path) -> None:
