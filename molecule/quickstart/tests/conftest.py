@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,16 @@ BOOT_SECONDS = 420
 
 
 @pytest.fixture(scope="session")
-def instances() -> dict[str, Host]:
-    """Both instances, once they have finished booting."""
-    return {name: wait_for(name) for name in ("first", "second")}
+def instances() -> Iterator[dict[str, Host]]:
+    """Both instances, once they have finished booting; one ssh connection to each serves all tests."""
+    names = ("first", "second")
+    try:
+        yield {name: wait_for(name) for name in names}
+    finally:
+        for name in names:
+            control = BUILD / name / "ssh.control"
+            if control.exists():
+                subprocess.run(["ssh", "-q", "-O", "exit", "-o", f"ControlPath={control}", "instance"], check=False)
 
 
 @pytest.fixture(scope="session", params=["first", "second"])
@@ -33,7 +42,7 @@ def wait_for(name: str) -> Host:
         f"ssh://root@127.0.0.1:{port}",
         ssh_identity_file=str(BUILD / "ssh/id_ed25519"),
         ssh_extra_args="-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=10",
-        controlpersist=0,
+        controlpath=str(folder / "ssh.control"),
     )
     deadline = time.monotonic() + BOOT_SECONDS
     while time.monotonic() < deadline:
