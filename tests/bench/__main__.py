@@ -15,12 +15,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
+import formats  # noqa: E402
 import images  # noqa: E402
 import line  # noqa: E402
 from measure import BENCHMARKS, Row  # noqa: E402
 
 # Importing a group registers its benchmarks.
-GROUPS = (images, line)
+GROUPS = (formats, images, line)
 
 
 def table(rows: list[Row]) -> str:

@@ -1,0 +1,87 @@
+"""Group images: conversions, each beside the best command line of qemu-img or a decompressor for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from measure import Row, benchmark, paired
+from sample import sample
+
+from ansible_collections.voc.cluster.plugins.module_utils._image import convert
+from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
+from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
+from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
+
+LIMIT = 1.1
+
+
+def register(source_format: str, target_format: str) -> None:
+    """Add the row of one pair of formats."""
+    name = f"{source_format} -> {target_format}"
+
+    @benchmark("images", name)
+    def pair(folder: Path) -> Row:
+        runner = PopenRunner()
+        source, ours, theirs = folder / "source", folder / "ours", folder / "theirs"
+        convert.convert(runner, str(sample()), str(source), Output(source_format))
+        output = Output(target_format)
+        options = ",".join(f"{key}={value}" for key, value in output.qemu_options())
+        command = [
+            *("qemu-img", "convert", "-f", FORMATS[source_format].driver, "-O", FORMATS[target_format].driver),
+            *(["-o", options] if options else []),
+            *(source, theirs),
+        ]
+        return compare(
+            name,
+            lambda: convert.convert(runner, str(source), str(ours), output),
+            "qemu-img convert",
+            lambda: subprocess.run(command, check=True),
+            (ours, theirs),
+        )
+
+
+def compare(
+    name: str, ours: Callable[[], object], beside: str, theirs: Callable[[], object], outputs: tuple[Path, ...]
+) -> Row:
+    """Measure two ways to write a file; both end when it is on the disk."""
+
+    def prepare() -> None:
+        for path in outputs:
+            path.unlink(missing_ok=True)
+        os.sync()
+
+    def synced(step: Callable[[], object]) -> Callable[[], None]:
+        def run() -> None:
+            step()
+            os.sync()
+
+        return run
+
+    median, beside_median, ratio = paired(synced(ours), synced(theirs), prepare=prepare)
+    return Row(name, median, LIMIT, beside=beside, beside_median=beside_median, ratio=ratio)
+
+
+for other in FORMATS:
+    if other != "raw":
+        register("raw", other)
+        register(other, "raw")
+
+
+@benchmark("images", "gzip -> raw")
+def unpack(folder: Path) -> Row:
+    """Unpack to a sparse file, beside pigz into one."""
+    runner = PopenRunner()
+    packed, ours, theirs = folder / "packed.gz", folder / "ours", folder / "theirs"
+    with packed.open("wb") as file:
+        subprocess.run(["pigz", "-c", sample()], stdout=file, check=True)
+    pipe = f"pigz -dc {packed} | dd of={theirs} bs=1M iflag=fullblock conv=sparse status=none"
+    return compare(
+        "gzip -> raw",
+        lambda: convert.convert(runner, str(packed), str(ours), Output()),
+        "pigz -dc | dd conv=sparse",
+        lambda: subprocess.run(["sh", "-c", pipe], check=True),
+        (ours, theirs),
+    )
