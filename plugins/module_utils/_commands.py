@@ -25,6 +25,7 @@ _PACKAGES = {
     "e2fsck": "e2fsprogs",
     "fallocate": "util-linux",
     "grub-mkimage": "grub-common",
+    "mkfs.vfat": "dosfstools",
     "mount": "mount",
     "prlimit": "util-linux",
     "qemu-img": "qemu-utils",

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_layout
-short_description: Make a disk image of a partition image
+short_description: Make a disk image of a partition image or of another disk image
 version_added: 0.1.0
 description:
-  - Makes a disk with a DOS partition table and one bootable partition, copies the blocks of a partition image
-    into it, checks the filesystem and lets it grow to fill the partition.
+  - Makes a disk with a DOS or GPT partition table, copies the blocks of the source's partitions into it, checks the
+    root filesystem and lets it grow to fill the rest of the disk.
   - Files are not looked at. Nothing is mounted, no loop device is used, and root is not needed.
-  - The filesystem keeps its UUID and label.
+  - Filesystems keep their UUIDs and labels. Where the kind of table stays the same, so do the identifiers of the
+    disk and of its partitions.
+  - Every partition begins at a whole MiB, in the order of the source, but the root comes last, so that it can grow.
+    Logical partitions become primary ones. A GPT has a BIOS boot partition, so that the disk can start by BIOS too.
+  - Boot code outside of filesystems is not kept, for it holds the places of blocks; M(voc.cluster.image_boot) writes
+    its own.
+  - LVM, LUKS, software RAID and btrfs on several devices are refused by name.
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
@@ -25,9 +31,12 @@ attributes:
 requirements:
   - e2fsprogs
   - sfdisk
+  - mkfs.vfat of dosfstools, for O(esp)
 options:
   src:
-    description: The raw partition image, with an ext2, ext3 or ext4 filesystem. It is not written to.
+    description:
+      - The raw partition image, with an ext2, ext3 or ext4 filesystem, or the raw disk image with such a filesystem
+        as its root. It is not written to.
     type: path
     required: true
   src_name:
@@ -40,8 +49,24 @@ options:
   size:
     description:
       - The size of the disk, for example V(8G). It is rounded down to a whole MiB.
-      - Without it the disk is as small as the partition image allows.
+      - Without it the disk is as small as what is in it allows.
     type: str
+  table:
+    description:
+      - The partition table of the disk.
+      - Without it a disk image keeps its own kind, and a partition image gets V(dos).
+    type: str
+    choices: [dos, gpt]
+  esp:
+    description:
+      - The size of an empty EFI system partition, for example V(100M); at least V(34M).
+      - Nothing is added where the source has one, or without this option.
+    type: str
+  root:
+    description:
+      - The number of the partition with the root filesystem, for a disk image on which it cannot be told.
+      - Without it the root is the only ext filesystem of the image.
+    type: int
   force:
     description: Write O(dest) even when it exists.
     type: bool
@@ -54,6 +79,20 @@ EXAMPLES = r"""
     src: /var/lib/voc-cluster/work/starworker/source.raw
     dest: /var/lib/voc-cluster/work/starworker/disk.raw
     size: 8G
+
+- name: Turn it into a disk that starts by UEFI and by BIOS
+  voc.cluster.image_layout:
+    src: /var/lib/voc-cluster/work/starworker/source.raw
+    dest: /var/lib/voc-cluster/work/starworker/disk.raw
+    table: gpt
+    esp: 100M
+
+- name: Give a disk more room and a DOS table
+  voc.cluster.image_layout:
+    src: /var/lib/voc-cluster/work/cloud/source.raw
+    dest: /var/lib/voc-cluster/work/cloud/disk.raw
+    size: 20G
+    table: dos
 """
 
 RETURN = r"""
@@ -77,6 +116,32 @@ uuid:
   returned: success
   type: str
   sample: 0f2c4a6e-0000-4000-8000-000000000001
+table:
+  description: The kind of partition table.
+  returned: success
+  type: str
+  sample: gpt
+partitions:
+  description: The partitions in their order on the disk; offset and size are in bytes.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    number:
+      description: Its number in the table.
+      type: int
+    role:
+      description: What it is for, V(root), V(esp), V(bios), V(swap) or V(data).
+      type: str
+    offset:
+      description: Where it begins.
+      type: int
+    size:
+      description: How long it is.
+      type: int
+  sample:
+    - {number: 1, role: bios, offset: 1048576, size: 1048576}
+    - {number: 2, role: root, offset: 2097152, size: 8586788864}
 """
 
 import os
@@ -87,7 +152,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import called
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import identify
+from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import LABELS
 from ansible_collections.voc.cluster.plugins.module_utils._module import parse_size, run
 
 
@@ -99,23 +165,38 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
 
 def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     """Make the disk, or in check mode only plan it, and describe it."""
-    wanted = parse_size(options["size"], "size") if options["size"] else None
-    planned = layout.plan(runner, options["src"], wanted)
-    part = planned.table.partitions[0]
-    offset = planned.table.offset(part)
+    planned = layout.plan(
+        runner,
+        options["src"],
+        _size(options, "size"),
+        layout.Options(label=options["table"], esp=_size(options, "esp"), root=options["root"]),
+    )
     changed = options["force"] or not os.path.exists(options["dest"])
     uuid = planned.filesystem.uuid
     if changed and not check_mode:
-        layout.build(runner, planned, options["dest"])
-        made = identify(Volume(options["dest"], offset, planned.table.length(part)))
+        made = identify(layout.build(runner, planned, options["dest"]))
         uuid = made.uuid if made else None
     return {
         "changed": changed,
         "dest": options["dest"],
         "size": planned.disk_size,
-        "offset": offset,
+        "offset": planned.table.offset(planned.root),
         "uuid": uuid,
+        "table": planned.table.label,
+        "partitions": [
+            {
+                "number": part.number,
+                "role": piece.wish.role,
+                "offset": planned.table.offset(part),
+                "size": planned.table.length(part),
+            }
+            for piece, part in zip(planned.pieces, planned.table.partitions)
+        ],
     }
+
+
+def _size(options: dict[str, t.Any], name: str) -> int | None:
+    return parse_size(options[name], name) if options[name] else None
 
 
 def main() -> None:
@@ -125,6 +206,9 @@ def main() -> None:
             "src_name": {"type": "path"},
             "dest": {"type": "path", "required": True},
             "size": {"type": "str"},
+            "table": {"type": "str", "choices": list(LABELS)},
+            "esp": {"type": "str"},
+            "root": {"type": "int"},
             "force": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

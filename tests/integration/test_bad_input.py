@@ -78,11 +78,16 @@ def truncated_partition(folder: Path) -> Path:
     return image
 
 
-def disk(folder: Path) -> Path:
+def lvm_disk(folder: Path) -> Path:
+    """Make a disk whose ext filesystem is /boot, and whose root is on LVM: Red Hat's default."""
     image = folder / "disk.img"
     with image.open("wb") as file:
-        file.truncate(16 << 20)
-    subprocess.run(["sfdisk", "-q", image], input=b"label: dos\n2048,,83\n", check=True)
+        file.truncate(32 << 20)
+        file.seek(1 << 20)
+        file.write(make_partition(folder).read_bytes())
+        file.seek((9 << 20) + 536)
+        file.write(b"LVM2 001")
+    subprocess.run(["sfdisk", "-q", image], input=b"label: dos\n2048,8M\n,,8e\n", check=True)
     return image
 
 
@@ -114,7 +119,7 @@ CASES: list[tuple[Maker, dict[str, object], str]] = [
     (backing_file, {}, "the qcow2 image has a backing file; flatten it"),
     (qcow2, {"image_format": "raw"}, "declared to be raw but its bytes are those of qcow2; declare the format"),
     (truncated_partition, {}, "the filesystem has 8388608 bytes but the file only 5242880; fetch the image again"),
-    (disk, {}, "it is already a disk image; give the image of the root partition"),
+    (lvm_disk, {}, "partition 2 is a physical volume of LVM, which is not supported; activate its volume group"),
     (make_partition, {"site_hypervisor": {"disk_size": "4M"}}, "too small for a partition of 8388608 bytes; ask for"),
     (no_root_directory, {}, "the filesystem cannot be read (debugfs: "),
     (shared_blocks, {}, "errors that e2fsck cannot repair safely"),

@@ -90,6 +90,42 @@ def test_changed_site_makes_a_new_release_and_keeps_the_old(first_run: Play, bui
     assert (folder / "current").resolve().name == new["id"]
 
 
+def test_disk_image_of_a_cloud_is_laid_out_anew(tmp_path: Path, sample: Path) -> None:
+    """GPT, root first on the disk, ESP and swap beside it, as qcow2: it becomes a larger DOS disk."""
+    script = (
+        "label: gpt\n"
+        "14 : start=2048, size=2048, type=21686148-6449-6E6F-744E-656564454649\n"
+        "15 : start=4096, size=73728, type=U\n"
+        "1 : start=77824, size=1G, type=L\n"
+        "2 : size=8M, type=S\n"
+    )
+    raw, image = tmp_path / "cloud.raw", tmp_path / "cloud.qcow2"
+    raw.touch()
+    os.truncate(raw, (38 << 20) + (1 << 30) + (16 << 20))
+    subprocess.run(["sfdisk", "-q", "--no-reread", raw], input=script.encode(), check=True)
+    subprocess.run(
+        ["dd", f"if={sample}", f"of={raw}", "bs=1M", "seek=38", "conv=sparse,notrunc", "status=none"], check=True
+    )
+    subprocess.run(["qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", raw, image], check=True)
+    digest = sha256(image)
+
+    play = contextualize(
+        tmp_path / "build", image, site_hypervisor={"format": "raw", "disk_size": "3G", "table": "dos"}
+    )
+
+    assert play.status == 0, play.output
+    assert sha256(image) == digest
+    (manifest,) = releases(tmp_path / "build")
+    disk = tmp_path / "build/releases/starworker" / str(manifest["id"]) / str(manifest["file"])
+    assert disk.stat().st_size == 3 << 30
+    listed = json.loads(subprocess.run(["sfdisk", "--json", disk], check=True, capture_output=True).stdout)
+    table = listed["partitiontable"]
+    assert (table["label"], sorted(part["type"] for part in table["partitions"])) == ("dos", ["82", "83", "ef"])
+    (root,) = (part for part in table["partitions"] if part["type"] == "83")
+    assert root["start"] + root["size"] == (3 << 30) // 512
+    subprocess.run(["e2fsck", "-f", "-n", f"{disk}?offset={root['start'] * 512}"], check=True, capture_output=True)
+
+
 def test_own_image_is_a_host_of_its_own(tmp_path: Path, sample: Path) -> None:
     image = tmp_path / "my part.img.gz"
     with sample.open("rb") as plain, gzip.open(image, "wb", compresslevel=1) as packed:

@@ -17,6 +17,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._image import filesyst
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.probe import SECTOR, has_partition_table, probe
 
+# What a root filesystem can be.
+ROOTS = filesystems.EXT
+
 
 @dataclass(frozen=True)
 class Region:
@@ -72,8 +75,49 @@ def require_raw(path: str) -> None:
         InputError: its bytes are those of another format, or of a compressed file.
     """
     seen = probe(path)
+    if seen.name == "luks":
+        filesystems.refuse_container(Filesystem("crypto_LUKS"), path)
     if seen.name != "raw":
         raise InputError(f"it is a {seen.name} file", where=path, hint="convert it to raw with image_convert first")
+
+
+def root_region(seen: Contents, path: str, number: int | None = None) -> Region:
+    """Return where the root filesystem is.
+
+    Args:
+        number: the partition that somebody says it is on; None to find it.
+
+    Raises:
+        InputError: its filesystem, or what a partition holds, is not supported.
+        GuestError: none, or more than one, could be the root.
+    """
+    if seen.table is None:
+        if number is not None:
+            raise InputError("it has no partition table", where=path, hint="leave out the partition of the root")
+        filesystems.require(seen.regions[0].volume, ROOTS)
+        return seen.regions[0]
+    for region in seen.regions:
+        filesystems.refuse_container(region.filesystem, path, region.partition)
+    if number is not None:
+        return _region_of(seen, path, number)
+    known = {region.partition: region.filesystem.type for region in seen.regions if region.filesystem}
+    roots = [region for region in seen.regions if known.get(region.partition) in ROOTS]
+    if len(roots) == 1:
+        return roots[0]
+    raise GuestError(
+        f"its root filesystem cannot be told (filesystems found: {', '.join(known.values()) or 'none'})",
+        where=path,
+        hint="give an image with one ext2, ext3 or ext4 filesystem (image_layout can be told which is the root)",
+    )
+
+
+def _region_of(seen: Contents, path: str, number: int) -> Region:
+    for region in seen.regions:
+        if region.partition == number:
+            filesystems.require(region.volume, ROOTS, where=f"{path}, partition {number}")
+            return region
+    there = ", ".join(str(region.partition) for region in seen.regions) or "none"
+    raise InputError(f"it has no partition {number} (there are: {there})", where=path, hint="give one of these")
 
 
 def root_volume(runner: Runner, path: str) -> tuple[Volume, Filesystem]:
@@ -84,20 +128,8 @@ def root_volume(runner: Runner, path: str) -> tuple[Volume, Filesystem]:
         GuestError: none, or more than one, could be the root.
     """
     require_raw(path)
-    contents = look(runner, path)
-    if contents.table is None:
-        volume = contents.regions[0].volume
-        return volume, filesystems.require_ext(volume)
-    candidates = [(region.volume, region.filesystem) for region in contents.regions if region.filesystem]
-    roots = [(volume, found) for volume, found in candidates if found.is_ext]
-    if len(roots) == 1:
-        return roots[0]
-    seen = ", ".join(found.type for _volume, found in candidates) or "none"
-    raise GuestError(
-        f"its root filesystem cannot be told (filesystems found: {seen})",
-        where=path,
-        hint="give an image with one ext2, ext3 or ext4 filesystem",
-    )
+    volume = root_region(look(runner, path), path).volume
+    return volume, filesystems.require_ext(volume)
 
 
-__all__ = ["Contents", "Region", "look", "require_raw", "root_volume"]
+__all__ = ["ROOTS", "Contents", "Region", "look", "require_raw", "root_region", "root_volume"]

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 import struct
+import typing as t
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
@@ -29,16 +31,38 @@ _SIGNATURES = (
     ("swap", 4086, b"SWAPSPACE2"),
     ("crypto_LUKS", 0, b"LUKS\xba\xbe"),
     ("LVM2_member", 512 + 24, b"LVM2 001"),
-    ("linux_raid_member", 4096, b"\xfc\x4e\x2b\xa9"),
+    *(("LVM2_member", 512 * sector + 24, b"LVM2 001") for sector in (0, 2, 3)),
+    *(("linux_raid_member", offset, b"\xfc\x4e\x2b\xa9") for offset in (0, 4096)),
     ("iso9660", 32769, b"CD001"),
     ("vfat", 82, b"FAT32   "),
     ("vfat", 54, b"FAT16   "),
+    ("vfat", 54, b"FAT12   "),
 )
+_RAID_MAGIC = b"\xfc\x4e\x2b\xa9"
+_HEAD = 0x11000  # bytes that tell what a region holds: btrfs' superblock comes last
+EXT = ("ext2", "ext3", "ext4")
+
 _EXT_SUPERBLOCK = 1024
 _EXT_MAGIC = 0xEF53
 _EXT_64BIT = 0x80
 _EXT_EXTENTS = 0x40
 _EXT_HAS_JOURNAL = 0x4
+
+# What no tool here works on, though it may hold a root filesystem: what it is, and what to do.
+_CONTAINERS = {
+    "LVM2_member": (
+        "a physical volume of LVM",
+        "activate its volume group on a machine with LVM and give a copy of the root's logical volume",
+    ),
+    "crypto_LUKS": (
+        "an encrypted volume (LUKS)",
+        "open it with cryptsetup on a machine that has its key and give a copy of what it holds",
+    ),
+    "linux_raid_member": (
+        "a member of a Linux software RAID (MD)",
+        "assemble it with mdadm on another machine and give a copy of the array",
+    ),
+}
 
 _FSCK_CORRECTED = (0, 1, 2)  # man 8 e2fsck, "EXIT CODE"
 
@@ -73,6 +97,7 @@ class Filesystem:
         uuid, label: None where the filesystem has none, or they were not read.
         size, free: in bytes; None where they were not read.
         incompatible: ext's incompatible feature bits; 0 elsewhere.
+        devices: how many devices btrfs is spread over; 1 elsewhere.
     """
 
     type: str
@@ -81,25 +106,43 @@ class Filesystem:
     size: int | None = None
     free: int | None = None
     incompatible: int = 0
+    devices: int = 1
 
     @property
     def is_ext(self) -> bool:
         """Whether e2fsprogs can work on it."""
-        return self.type in ("ext2", "ext3", "ext4")
+        return self.type in EXT
 
 
 def identify(volume: Volume) -> Filesystem | None:
     """Return the filesystem in a region, or None when no signature is known."""
     with open(volume.path, "rb") as file:
+        if _ends_in_raid_superblock(file, volume):
+            return Filesystem("linux_raid_member")
         file.seek(volume.offset)
-        head = file.read(min(volume.size, 0x10040 + 64))
+        head = file.read(min(volume.size, _HEAD))
     found = parse_ext(head[_EXT_SUPERBLOCK : _EXT_SUPERBLOCK + 1024])
     if found:
         return found
     for name, offset, magic in _SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
-            return Filesystem(name)
+            return _PARSERS[name](head) if name in _PARSERS else Filesystem(name)
     return None
+
+
+def _ends_in_raid_superblock(file: t.BinaryIO, volume: Volume) -> bool:
+    """Whether MD's superblock is at the end, where the region begins like the filesystem that it mirrors.
+
+    Source: Linux, include/uapi/linux/raid/md_p.h (0.90) and drivers/md/md.c, super_1_load (1.0).
+    """
+    reserved, sectors = 64 << 10, volume.size // 512
+    places = (volume.size // reserved * reserved - reserved, (sectors - 16 & ~7) * 512)
+    for place in places:
+        if place > 0:
+            file.seek(volume.offset + place)
+            if file.read(4) == _RAID_MAGIC:
+                return True
+    return False
 
 
 def parse_ext(superblock: bytes) -> Filesystem | None:
@@ -130,8 +173,55 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
     )
 
 
-def require_ext(volume: Volume, *, where: str | None = None) -> Filesystem:
-    """Return the ext filesystem of a region.
+def parse_xfs(head: bytes) -> Filesystem:
+    """Read the start of an XFS (source: Linux, fs/xfs/libxfs/xfs_format.h, struct xfs_dsb)."""
+    head = head.ljust(512, b"\0")
+    block_size, blocks = struct.unpack_from(">IQ", head, 4)
+    (free,) = struct.unpack_from(">Q", head, 144)
+    return _described("xfs", head[32:48], head[108:120], block_size * blocks, block_size * free)
+
+
+def parse_btrfs(head: bytes) -> Filesystem:
+    """Read the start of a btrfs (source: Linux, include/uapi/linux/btrfs_tree.h, struct btrfs_super_block)."""
+    block = head[0x10000:].ljust(4096, b"\0")
+    size, used, devices = struct.unpack_from("<QQ8xQ", block, 0x70)
+    (own_size,) = struct.unpack_from("<Q", block, 0xD1)  # this device's, in its dev_item
+    found = _described("btrfs", block[0x20:0x30], block[0x12B:0x22B], own_size or size, max(size - used, 0))
+    return replace(found, devices=devices or 1)
+
+
+def _described(kind: str, identity: bytes, label: bytes, size: int, free: int) -> Filesystem:
+    return Filesystem(
+        kind,
+        uuid=str(uuid.UUID(bytes=identity)) if any(identity) else None,
+        label=printable(label.split(b"\0")[0].decode("utf-8", "replace")) or None,
+        size=size or None,
+        free=free if size else None,
+    )
+
+
+_PARSERS: dict[str, Callable[[bytes], Filesystem]] = {"xfs": parse_xfs, "btrfs": parse_btrfs}
+
+
+def refuse_container(found: Filesystem | None, where: str, partition: int | None = None) -> None:
+    """Refuse what holds filesystems in a way that cannot be worked on here.
+
+    Raises:
+        InputError: LVM, LUKS, MD, or one of several devices of a btrfs, each by name.
+    """
+    if found is None:
+        return
+    what, hint = _CONTAINERS.get(found.type, ("", ""))
+    if found.type == "btrfs" and found.devices > 1:
+        what = f"one of the {found.devices} devices of a btrfs filesystem"
+        hint = "mount them together elsewhere, move all to one with btrfs device remove, and give that"
+    if what:
+        it = "it" if partition is None else f"partition {partition}"
+        raise InputError(f"{it} is {what}, which is not supported", where=where, hint=hint)
+
+
+def require(volume: Volume, kinds: Sequence[str], *, where: str | None = None) -> Filesystem:
+    """Return the filesystem of a region, which must be one of `kinds`.
 
     Raises:
         InputError: there is another one, or none that is known.
@@ -143,13 +233,19 @@ def require_ext(volume: Volume, *, where: str | None = None) -> Filesystem:
             where=where or volume.path,
             hint="give a disk or partition image",
         )
-    if not found.is_ext:
+    refuse_container(found, where or volume.path)
+    if found.type not in kinds:
         raise InputError(
             f"it holds {found.type}, which is not supported here",
             where=where or volume.path,
-            hint="give an image with an ext2, ext3 or ext4 filesystem",
+            hint=f"give an image with an {', '.join(kinds[:-1])} or {kinds[-1]} filesystem",
         )
     return found
+
+
+def require_ext(volume: Volume, *, where: str | None = None) -> Filesystem:
+    """Return the ext filesystem of a region; see `require`."""
+    return require(volume, EXT, where=where)
 
 
 def check(runner: Runner, volume: Volume, *, where: str | None = None) -> None:
@@ -184,6 +280,17 @@ def grow(runner: Runner, volume: Volume) -> None:
     runner.run(["resize2fs", volume.e2fs_name, f"{sectors}s"], limits=TRANSFORM)
 
 
+def make_fat(runner: Runner, volume: Volume, label: str) -> None:
+    """Make an empty FAT32 filesystem in a region, as UEFI wants it for an EFI system partition."""
+    start = volume.offset // 512
+    runner.run(
+        [
+            *("mkfs.vfat", "-F", "32", "-n", label, "-h", str(start), f"--offset={start}"),
+            *("--", os.path.abspath(volume.path), str(volume.size // 1024)),
+        ]
+    )
+
+
 def set_uuid(runner: Runner, volume: Volume) -> None:
     """Give an ext filesystem that has no UUID a random one."""
     runner.run(["tune2fs", "-U", "random", volume.e2fs_name], limits=TRANSFORM)
@@ -201,12 +308,18 @@ def require_uuid(found: Filesystem, volume: Volume) -> str:
 
 
 __all__ = [
+    "EXT",
     "Filesystem",
     "Volume",
     "check",
     "grow",
     "identify",
+    "make_fat",
+    "parse_btrfs",
     "parse_ext",
+    "parse_xfs",
+    "refuse_container",
+    "require",
     "require_ext",
     "require_uuid",
     "set_uuid",

@@ -4,67 +4,166 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""From a partition image to a disk image: blocks are copied, files never looked at."""
+"""From a partition or disk image to another disk image: blocks are copied, files never looked at.
+
+Partitions follow one another in their old order, but the root comes last and
+takes the rest of the disk, so that it can always grow.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, ImageError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._image import blocks, contents, filesystems, partitions
+from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Contents, Region
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
+from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import MEBIBYTE, Partition, Wish
+
+# The smallest FAT32: 65525 clusters of one sector, and its tables (Microsoft's FAT specification).
+_SMALLEST_ESP = 34 * MEBIBYTE
+_ESP_LABEL = "ESP"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user can say about a disk.
+
+    Attributes:
+        label: ``dos`` or ``gpt``; None for the source's own, and ``dos`` where it has none.
+        esp: the size in bytes of an EFI system partition to add where there is none; None for no such.
+        root: the number of the source's partition with the root filesystem; None to find it.
+    """
+
+    label: str | None = None
+    esp: int | None = None
+    root: int | None = None
+
+
+_DEFAULTS = Options()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a partition is made of.
+
+    Attributes:
+        source: what is copied into it; None where it is made empty.
+    """
+
+    wish: Wish
+    source: Volume | None = None
+    filesystem: Filesystem | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A disk to be made; sizes in bytes."""
+    """A disk to be made; sizes in bytes.
+
+    Attributes:
+        pieces: what its partitions are made of, in the table's order; the root is the last.
+    """
 
     source: str
-    content: int
     disk_size: int
     table: partitions.Table
+    pieces: tuple[Piece, ...]
     filesystem: Filesystem
 
+    @property
+    def root(self) -> Partition:
+        """The partition of the root filesystem."""
+        return self.table.partitions[-1]
 
-def plan(runner: Runner, source: str, wanted: int | None) -> Plan:
-    """Work out the disk for a raw partition image.
+
+def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DEFAULTS) -> Plan:
+    """Work out the disk for a raw partition or disk image.
 
     Args:
         wanted: size of the disk in bytes; None for the smallest that holds it.
 
     Raises:
-        InputError: the source is not a raw partition image with an ext filesystem.
+        InputError: the source is not raw, what it holds is not supported, or an option cannot be.
+        GuestError: none, or more than one, could be the root filesystem.
         DamagedImageError: the file is shorter than its filesystem.
-        SpaceError: the disk is too small for the partition.
+        SpaceError: the disk is too small for the partitions.
     """
     contents.require_raw(source)
     seen = contents.look(runner, source)
-    if seen.layout == "disk":
-        raise InputError(
-            "it is already a disk image",
-            where=source,
-            hint="give the image of the root partition alone",
-        )
-    found = filesystems.require_ext(seen.regions[0].volume)
-    size = found.size or 0
-    if size > seen.size:
-        raise DamagedImageError(
-            f"the filesystem has {size} bytes but the file only {seen.size}",
-            where=source,
-            hint="fetch the image again",
-        )
+    root = contents.root_region(seen, source, options.root)
+    label = options.label or (seen.table.label if seen.table else "dos")
+    found = filesystems.require(root.volume, contents.ROOTS)
+    last = _root_piece(seen, root, found, source)
+    pieces = (*_before_root(seen, root, label, options.esp), last)
+    wishes = [piece.wish for piece in pieces]
     try:
-        disk_size = partitions.disk_size_for(size, wanted)
+        disk_size = partitions.disk_size_for(label, wishes, wanted)
+        table = partitions.arrange(label, wishes, disk_size, like=seen.table)
     except ImageError as error:
         error.where = source
         raise
-    return Plan(source, size, disk_size, partitions.plan_single(disk_size), found)
+    return Plan(source, disk_size, table, pieces, found)
+
+
+def _root_piece(seen: Contents, root: Region, found: Filesystem, source: str) -> Piece:
+    size = found.size or root.volume.size
+    if size > root.volume.size:
+        place = "its partition" if seen.table else "the file"
+        raise DamagedImageError(
+            f"the filesystem has {size} bytes but {place} only {root.volume.size}",
+            where=source,
+            hint="fetch the image again",
+        )
+    return Piece(Wish("root", size, root.partition, _partition(seen, root)), root.volume, found)
+
+
+def _before_root(seen: Contents, root: Region, label: str, esp: int | None) -> Iterator[Piece]:
+    """Yield what comes before the root: what a boot loader needs, and the source's other partitions."""
+    roles = {region.partition: _role(seen, region) for region in seen.regions if region is not root}
+    if label == "gpt" and "bios" not in roles.values():
+        yield Piece(Wish("bios", MEBIBYTE))
+    if esp is not None and "esp" not in roles.values():
+        yield Piece(Wish("esp", _esp_size(esp)))
+    for region in sorted(seen.regions, key=lambda region: region.volume.offset):
+        role = roles.get(region.partition)
+        old = _partition(seen, region)
+        if region is root or role is None:
+            continue
+        if role != "bios":
+            yield Piece(Wish(role, region.volume.size, region.partition, old), region.volume, region.filesystem)
+        elif label == "gpt":  # GRUB's blocks are of no use in another place: image_boot writes them
+            yield Piece(Wish(role, MEBIBYTE, region.partition, old))
+
+
+def _role(seen: Contents, region: Region) -> str | None:
+    """Return what a partition is for; None for an extended one, which is not kept."""
+    part = _partition(seen, region)
+    if part is None or part.is_container:
+        return None
+    if region.filesystem and region.filesystem.type == "swap":
+        return "swap"
+    return next((role for role in ("bios", "esp", "swap") if part.is_for(role)), "data")
+
+
+def _partition(seen: Contents, region: Region) -> Partition | None:
+    parts = seen.table.partitions if seen.table else ()
+    return next((part for part in parts if part.number == region.partition), None)
+
+
+def _esp_size(wanted: int) -> int:
+    if wanted < _SMALLEST_ESP:
+        raise InputError(
+            f"an EFI system partition of {wanted} bytes is too small for FAT32",
+            hint=f"give it at least {_SMALLEST_ESP // MEBIBYTE}M",
+        )
+    return wanted
 
 
 def build(runner: Runner, planned: Plan, target: str) -> Volume:
-    """Write the disk image `target` and return where its filesystem lies.
+    """Write the disk image `target` and return where its root filesystem lies.
 
     The filesystem is checked before it grows and after; `target` appears when
     everything is done and on disk, or not at all.
@@ -77,14 +176,13 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
         DamagedImageError: the filesystem cannot be repaired safely.
         SpaceError: there is no room for the copy.
     """
-    part = planned.table.partitions[0]
-    offset, length = planned.table.offset(part), planned.table.length(part)
+    offset, length = planned.table.offset(planned.root), planned.table.length(planned.root)
     blocks.require_other_file(planned.source, target)
     os.makedirs(os.path.dirname(os.path.abspath(target)), mode=0o700, exist_ok=True)
     blocks.require_space(os.path.dirname(os.path.abspath(target)), os.stat(planned.source).st_blocks * 512)
     with blocks.new_file(target) as partial:
         os.truncate(partial, length)
-        _copy(planned.source, partial, planned.content)
+        _fill(runner, planned.pieces[-1], Volume(partial, 0, length))
         volume = Volume(partial, 0, length)
         filesystems.check(runner, volume, where=planned.source)
         filesystems.grow(runner, volume)
@@ -93,14 +191,26 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
         filesystems.check(runner, volume, where=planned.source)
         blocks.insert_hole(runner, partial, offset)
         os.truncate(partial, planned.disk_size)
+        for piece, part in zip(planned.pieces[:-1], planned.table.partitions):
+            _fill(runner, piece, Volume(partial, planned.table.offset(part), planned.table.length(part)))
         partitions.write(runner, partial, planned.table)
         blocks.sync_file(partial)
     return Volume(target, offset, length)
 
 
-def _copy(source: str, target: str, length: int) -> None:
-    with open(source, "rb") as reader, open(target, "r+b") as writer:
-        blocks.copy_range(reader.fileno(), writer.fileno(), source_offset=0, target_offset=0, length=length)
+def _fill(runner: Runner, piece: Piece, target: Volume) -> None:
+    """Give a region, which must be a hole, its content."""
+    if piece.source:
+        with open(piece.source.path, "rb") as reader, open(target.path, "r+b") as writer:
+            blocks.copy_range(
+                reader.fileno(),
+                writer.fileno(),
+                source_offset=piece.source.offset,
+                target_offset=target.offset,
+                length=piece.wish.size,
+            )
+    elif piece.wish.role == "esp":
+        filesystems.make_fat(runner, target, _ESP_LABEL)
 
 
-__all__ = ["Plan", "build", "plan"]
+__all__ = ["Options", "Piece", "Plan", "build", "plan"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_short_superblock_is_none(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("name", "offset", "magic"),
-    [("xfs", 0, b"XFSB"), ("btrfs", 0x10040, b"_BHRfS_M"), ("squashfs", 0, b"hsqs"), ("LVM2_member", 536, b"LVM2 001")],
+    [("xfs", 0, b"XFSB"), ("btrfs", 0x10040, b"_BHRfS_M"), ("squashfs", 0, b"hsqs")],
 )
 def test_another_filesystem_is_named_and_refused(name: str, offset: int, magic: bytes, tmp_path: Path) -> None:
     image = tmp_path / "part"
@@ -89,6 +90,86 @@ def test_another_filesystem_is_named_and_refused(name: str, offset: int, magic: 
     assert filesystems.identify(whole(image)) == Filesystem(name)
     with pytest.raises(InputError, match=f"holds {name}, which is not supported"):
         filesystems.require_ext(whole(image))
+
+
+SUPERBLOCK_OF_RAID = b"\xfc\x4e\x2b\xa9"
+
+
+@pytest.mark.parametrize(
+    ("offset", "magic", "sentence"),
+    [
+        (24, b"LVM2 001", "it is a physical volume of LVM, which is not supported; activate its volume group"),
+        (536, b"LVM2 001", "it is a physical volume of LVM"),
+        (0, b"LUKS\xba\xbe", "it is an encrypted volume (LUKS), which is not supported; open it with cryptsetup"),
+        (0, SUPERBLOCK_OF_RAID, "it is a member of a Linux software RAID (MD), which is not supported; assemble it"),
+        (4096, SUPERBLOCK_OF_RAID, "it is a member of a Linux software RAID"),
+    ],
+)
+def test_what_holds_filesystems_in_its_own_way_is_refused_by_name(
+    offset: int, magic: bytes, sentence: str, tmp_path: Path
+) -> None:
+    image = tmp_path / "part"
+    image.write_bytes(bytes(offset) + magic + bytes(MIB))
+    with pytest.raises(InputError) as caught:
+        filesystems.require_ext(whole(image))
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(("size", "offset"), [(4 * MIB, 4 * MIB - (64 << 10)), (4 * MIB + 512, 4 * MIB - 8192)])
+def test_a_mirrored_filesystem_is_not_taken_for_a_plain_one(size: int, offset: int, tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part")
+    with image.open("r+b") as file:
+        file.truncate(size)
+        file.seek(offset)
+        file.write(SUPERBLOCK_OF_RAID)
+    assert filesystems.identify(whole(image)) == Filesystem("linux_raid_member")
+
+
+def test_one_of_several_btrfs_devices_is_refused(tmp_path: Path) -> None:
+    devices = [tmp_path / "a", tmp_path / "b"]
+    for device in devices:
+        device.touch()
+        os.truncate(device, 128 * MIB)
+    tool("mkfs.btrfs", "-q", "-m", "raid1", *devices)
+    with pytest.raises(InputError, match=r"it is one of the 2 devices of a btrfs filesystem, .*btrfs device remove"):
+        filesystems.require_ext(whole(devices[0]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "options"),
+    [("xfs", 320 * MIB, ["-m", f"uuid={UUID}", "-L", "root"]), ("btrfs", 128 * MIB, ["-U", UUID, "-L", "root"])],
+)
+def test_a_superblock_is_read(kind: str, size: int, options: list[str], tmp_path: Path) -> None:
+    image = tmp_path / "part"
+    image.touch()
+    os.truncate(image, size)
+    tool(f"mkfs.{kind}", "-q", *options, image)
+    found = filesystems.identify(whole(image))
+    assert found
+    assert (found.type, found.uuid, found.label, found.size, found.devices) == (kind, UUID, "root", size, 1)
+    assert 0 < (found.free or 0) < size
+
+
+@given(st.binary(max_size=0x400), st.sampled_from([filesystems.parse_xfs, filesystems.parse_btrfs]))
+def test_any_head_is_read(data: bytes, parse: Callable[[bytes], Filesystem]) -> None:
+    found = parse(data if parse is filesystems.parse_xfs else bytes(0x10000) + data)
+    assert (found.label or "x").isprintable()
+    assert (found.free or 0) >= 0
+
+
+def test_an_esp_is_a_fat32_in_its_place(runner: Runner, tmp_path: Path) -> None:
+    image = tmp_path / "disk"
+    image.touch()
+    os.truncate(image, 64 * MIB)
+    region = Volume(str(image), 4 * MIB, 40 * MIB)
+    filesystems.make_fat(runner, region, "ESP")
+    assert image.stat().st_size == 64 * MIB
+    assert filesystems.identify(region) == Filesystem("vfat")
+    data = image.read_bytes()
+    assert not any(data[: 4 * MIB])
+    assert not any(data[44 * MIB :])
+    (tmp_path / "esp").write_bytes(data[4 * MIB : 44 * MIB])
+    tool("fsck.vfat", "-n", tmp_path / "esp")
 
 
 def test_swap_is_recognised(tmp_path: Path) -> None:

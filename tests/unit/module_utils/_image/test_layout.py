@@ -8,11 +8,15 @@ import pytest
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     DamagedImageError,
+    GuestError,
     InputError,
     SpaceError,
     ToolError,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems, layout
+from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems, layout, partitions
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
+from ansible_collections.voc.cluster.plugins.module_utils._image.layout import Options
+from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import TYPES, Table
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 from ansible_collections.voc.cluster.tests.unit.images import (
     MIB,
@@ -26,6 +30,7 @@ from ansible_collections.voc.cluster.tests.unit.images import (
 )
 from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner, inner
 
+SWAP_UUID = "0f2c4a6e-1111-4222-8333-944455566688"
 FILES: dict[str, str | bytes] = {"/etc/os-release": "ID=test\n", "/data": os.urandom(300_000), "/a b": "space"}
 
 
@@ -36,6 +41,43 @@ def tree(tmp_path: Path) -> Path:
 
 def _build(runner: Runner, source: Path, target: Path, wanted: int | None = None) -> filesystems.Volume:
     return layout.build(runner, layout.plan(runner, str(source), wanted), str(target))
+
+
+def _cloud_disk(path: Path, root: Path, script: str = "") -> Path:
+    """Make a disk of 32 MiB as clouds have them: the root is the first partition but not the last on the disk."""
+    script = script or (
+        "label: gpt\n"
+        f"14 : start=2048, size=2048, type={TYPES['gpt']['bios']}\n"
+        f'15 : start=4096, size=8192, type={TYPES["gpt"]["esp"]}, name="EFI System"\n'
+        "1 : start=12288, size=16384, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709\n"
+        "2 : start=28672, size=4096, type=S\n"
+    )
+    path.touch()
+    os.truncate(path, 32 * MIB)
+    tool("sfdisk", "-q", "--no-reread", path, data=script.encode())
+    table = partitions.read(PopenRunner(), str(path), 32 * MIB)
+    places = {part.number: table.offset(part) for part in table.partitions if not part.is_container}
+    swap = path.with_name("swap")
+    swap.touch(mode=0o600)
+    os.truncate(swap, 2 * MIB)
+    tool("mkswap", "-q", "-U", SWAP_UUID, swap)
+    with path.open("r+b") as disk:
+        for number, content in ((1, root.read_bytes()), (2, swap.read_bytes()), (15, b"files of the ESP")):
+            if number in places:
+                disk.seek(places[number])
+                disk.write(content)
+    return path
+
+
+def _table(runner: Runner, disk: Path) -> Table:
+    return partitions.read(runner, str(disk), disk.stat().st_size)
+
+
+def _content(disk: Path, table: Table, number: int) -> bytes:
+    (part,) = (part for part in table.partitions if part.number == number)
+    with disk.open("rb") as file:
+        file.seek(table.offset(part))
+        return file.read(table.length(part))
 
 
 @pytest.mark.parametrize("kind", ["ext2", "ext3", "ext4"])
@@ -123,9 +165,131 @@ def test_a_disk_that_is_too_small_names_the_source(tmp_path: Path) -> None:
     assert caught.value.where == str(source)
 
 
-def test_a_disk_is_not_made_a_disk_again(runner: Runner, tmp_path: Path) -> None:
-    disk = make_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
-    with pytest.raises(InputError, match="already a disk image"):
+@pytest.mark.parametrize("label", partitions.LABELS)
+def test_a_partition_gets_the_table_and_the_esp_it_shall_have(
+    label: str, runner: Runner, tree: Path, tmp_path: Path
+) -> None:
+    source = make_ext(tmp_path / "part", tree, size=8 * MIB)
+    disk = tmp_path / "disk"
+    planned = layout.plan(runner, str(source), 64 * MIB, Options(label=label, esp=40 * MIB))
+
+    volume = layout.build(runner, planned, str(disk))
+
+    table = _table(runner, disk)
+    assert table == planned.table
+    assert [piece.wish.role for piece in planned.pieces] == [*(["bios"] if label == "gpt" else []), "esp", "root"]
+    esp, root = table.partitions[-2:]
+    assert (esp.type, root.type) == (TYPES[label]["esp"], TYPES[label]["root"])
+    assert filesystems.identify(Volume(str(disk), table.offset(esp), table.length(esp))) == Filesystem("vfat")
+    assert (volume.offset, volume.size) == (table.offset(root), table.length(root))
+    assert table.offset(root) + table.length(root) == 64 * MIB - (label == "gpt") * MIB
+    assert filesystems.require_ext(volume).size == volume.size
+    assert_clean(disk, volume.offset)
+    assert "No errors detected" in tool("sfdisk", "--verify", disk)
+
+
+def test_an_esp_that_is_too_small_for_fat32_is_refused(runner: Runner, tmp_path: Path) -> None:
+    source = make_ext(tmp_path / "part")
+    with pytest.raises(InputError, match="33554432 bytes is too small for FAT32; give it at least 34M"):
+        layout.plan(runner, str(source), None, Options(esp=32 * MIB))
+
+
+def test_a_disk_becomes_a_larger_disk(runner: Runner, tree: Path, tmp_path: Path) -> None:
+    source = _cloud_disk(tmp_path / "cloud", make_ext(tmp_path / "part", tree, size=8 * MIB))
+    before, disk = source.read_bytes(), tmp_path / "disk"
+
+    volume = _build(runner, source, disk, 64 * MIB)
+
+    old, new = _table(runner, source), _table(runner, disk)
+    by_number = {part.number: part for part in new.partitions}
+    assert new.id == old.id
+    assert {(part.number, part.type, part.uuid, part.name) for part in new.partitions} == {
+        (part.number, part.type, part.uuid, part.name) for part in old.partitions
+    }
+    assert sorted(by_number, key=lambda number: by_number[number].start) == [14, 15, 2, 1]
+    assert _content(disk, new, 15) == _content(source, old, 15)
+    assert _content(disk, new, 2) == _content(source, old, 2)
+    found = filesystems.require_ext(volume)
+    assert (volume.offset, found.uuid, found.size) == (new.offset(by_number[1]), UUID, volume.size)
+    assert volume.offset + volume.size == 63 * MIB
+    assert_clean(disk, volume.offset)
+    assert debugfs(disk, "ls -p /etc", offset=volume.offset).count("os-release") == 1
+    assert source.read_bytes() == before
+
+
+def test_a_gpt_disk_becomes_a_dos_disk_and_back(runner: Runner, tree: Path, tmp_path: Path) -> None:
+    source = _cloud_disk(tmp_path / "cloud", make_ext(tmp_path / "part", tree, size=8 * MIB))
+    dos, gpt = tmp_path / "dos", tmp_path / "gpt"
+    layout.build(runner, layout.plan(runner, str(source), None, Options(label="dos")), str(dos))
+    table = _table(runner, dos)
+    assert {part.number: part.type for part in table.partitions} == {1: "83", 2: "82", 3: "ef"}
+    assert [part.number for part in table.partitions if part.bootable] == [1]
+    assert _content(dos, table, 3)[:16] == b"files of the ESP"
+
+    # An ESP is not added where there is one.
+    layout.build(runner, layout.plan(runner, str(dos), None, Options(label="gpt", esp=40 * MIB)), str(gpt))
+    table = _table(runner, gpt)
+    roles = ((1, "root"), (2, "swap"), (3, "esp"), (4, "bios"))
+    assert {part.number: part.type for part in table.partitions} == {
+        number: TYPES["gpt"][role] for number, role in roles
+    }
+    assert _content(gpt, table, 3)[:16] == b"files of the ESP"
+    assert contents.root_volume(runner, str(gpt))[1].uuid == UUID
+
+
+def test_logical_partitions_become_primary_ones(runner: Runner, tree: Path, tmp_path: Path) -> None:
+    script = "label: dos\nsize=8M\ntype=5\nsize=2M, type=82\n"
+    source = _cloud_disk(tmp_path / "old", make_ext(tmp_path / "part", tree, size=8 * MIB), script)
+    _build(runner, source, tmp_path / "disk")
+    table = _table(runner, tmp_path / "disk")
+    assert {part.number: part.type for part in table.partitions} == {1: "83", 2: "82"}
+    assert_clean(tmp_path / "disk", table.offset(next(part for part in table.partitions if part.number == 1)))
+
+
+def test_the_root_of_several_filesystems_is_the_declared_one(runner: Runner, tree: Path, tmp_path: Path) -> None:
+    script = "label: dos\n1 : start=2048, size=16384\n2 : size=16384\n"
+    root = make_ext(tmp_path / "part", tree, size=8 * MIB)
+    source = _cloud_disk(tmp_path / "two", root, script)
+    other = make_ext(tmp_path / "other", size=8 * MIB, options=("-U", SWAP_UUID))
+    with source.open("r+b") as file:
+        file.seek(9 * MIB)
+        file.write(other.read_bytes())
+    with pytest.raises(GuestError, match=r"cannot be told \(filesystems found: ext4, ext4\); .*can be told which"):
+        layout.plan(runner, str(source), None)
+    with pytest.raises(InputError, match=r"it has no partition 3 \(there are: 1, 2\)"):
+        layout.plan(runner, str(source), None, Options(root=3))
+    planned = layout.plan(runner, str(source), 40 * MIB, Options(root=1))
+    volume = layout.build(runner, planned, str(tmp_path / "disk"))
+    assert [(piece.wish.role, piece.wish.number) for piece in planned.pieces] == [("data", 2), ("root", 1)]
+    assert (filesystems.require_ext(volume).uuid, volume.offset) == (UUID, 9 * MIB)
+    table = _table(runner, tmp_path / "disk")
+    assert _content(tmp_path / "disk", table, 2) == other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("offset", "magic", "name"),
+    [(24, b"LVM2 001", "a physical volume of LVM"), (0, b"LUKS\xba\xbe", "an encrypted volume")],
+)
+def test_a_root_that_lies_elsewhere_is_not_taken_for_boot(
+    offset: int, magic: bytes, name: str, runner: Runner, tmp_path: Path
+) -> None:
+    """Red Hat's default: an ext /boot beside LVM."""
+    script = "label: dos\n1 : start=2048, size=16384\n2 : size=16384, type=8e\n"
+    source = _cloud_disk(tmp_path / "rhel", make_ext(tmp_path / "part", size=8 * MIB), script)
+    with source.open("r+b") as file:
+        file.seek(9 * MIB)
+        file.write(bytes(4096))
+        file.seek(9 * MIB + offset)
+        file.write(magic)
+    for work in (layout.plan, lambda runner, path, _size: contents.root_volume(runner, path)):
+        with pytest.raises(InputError, match=f"partition 2 is {name}"):
+            work(runner, str(source), None)
+
+
+def test_a_filesystem_larger_than_its_partition_is_refused(runner: Runner, tmp_path: Path) -> None:
+    disk = make_disk(tmp_path / "disk", make_ext(tmp_path / "part", size=8 * MIB))
+    tool("sfdisk", "-q", "--no-reread", disk, data=b"label: dos\n1 : start=2048, size=8192\n")
+    with pytest.raises(DamagedImageError, match="has 8388608 bytes but its partition only 4194304"):
         layout.plan(runner, str(disk), None)
 
 

@@ -16,7 +16,12 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     SpaceError,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._image import partitions
-from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import MEBIBYTE, Partition, Table
+from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import (
+    MEBIBYTE,
+    Partition,
+    Table,
+    Wish,
+)
 from ansible_collections.voc.cluster.tests.unit.images import tool
 
 GIB = 1 << 30
@@ -30,6 +35,10 @@ def _disk(path: Path, size: int, script: str = "") -> Path:
     return path
 
 
+def disk_size_for(content: int, wanted: int | None) -> int:
+    return partitions.disk_size_for("dos", [Wish("root", content)], wanted)
+
+
 def _document(*parts: dict, **fields: object) -> str:
     entries = [{"node": f"disk{number}", "type": "83", **part} for number, part in enumerate(parts, start=1)]
     return json.dumps({"partitiontable": {"label": "dos", "sectorsize": 512, "partitions": entries, **fields}})
@@ -37,7 +46,7 @@ def _document(*parts: dict, **fields: object) -> str:
 
 @given(st.integers(1, 1 << 40))
 def test_the_smallest_disk_holds_its_content_and_wastes_less_than_2_mib(content: int) -> None:
-    size = partitions.disk_size_for(content, None)
+    size = disk_size_for(content, None)
     part = partitions.plan_single(size).partitions[0]
     assert part.start * 512 == MEBIBYTE
     assert content <= part.size * 512 < content + MEBIBYTE
@@ -47,17 +56,17 @@ def test_the_smallest_disk_holds_its_content_and_wastes_less_than_2_mib(content:
 @given(st.integers(1, 1 << 40), st.integers(0, 1 << 41))
 def test_a_wanted_size_is_rounded_down_and_never_too_small(content: int, wanted: int) -> None:
     try:
-        size = partitions.disk_size_for(content, wanted)
+        size = disk_size_for(content, wanted)
     except SpaceError:
-        assert wanted < partitions.disk_size_for(content, None)
+        assert wanted < disk_size_for(content, None)
         return
     assert wanted - MEBIBYTE < size <= wanted
-    assert size >= partitions.disk_size_for(content, None)
+    assert size >= disk_size_for(content, None)
 
 
 def test_a_disk_that_is_too_small_names_what_it_takes() -> None:
     with pytest.raises(SpaceError, match=r"ask for at least 4194304 bytes \(4 MiB\)"):
-        partitions.disk_size_for(3 * MEBIBYTE, 3 * MEBIBYTE)
+        disk_size_for(3 * MEBIBYTE, 3 * MEBIBYTE)
 
 
 def test_a_dos_table_ends_at_2_tib() -> None:
@@ -65,6 +74,79 @@ def test_a_dos_table_ends_at_2_tib() -> None:
     assert partitions.plan_single(limit).partitions[0].size == (1 << 32) - 2048
     with pytest.raises(InputError, match="stay below 2 TiB"):
         partitions.plan_single(limit + MEBIBYTE)
+
+
+WISHES = st.lists(st.builds(Wish, st.sampled_from(["data", "swap", "esp"]), st.integers(1, 1 << 40)), max_size=3)
+
+
+@given(st.sampled_from(partitions.LABELS), WISHES, st.integers(1, 1 << 40), st.integers(0, 1 << 42))
+def test_partitions_hold_what_they_are_for_and_the_last_gets_the_rest(
+    label: str, wishes: list[Wish], content: int, wanted: int
+) -> None:
+    wishes = [*wishes, Wish("root", content)]
+    smallest = partitions.disk_size_for(label, wishes, None)
+    try:
+        size = partitions.disk_size_for(label, wishes, wanted)
+        table = partitions.arrange(label, wishes, size)
+    except (InputError, SpaceError):
+        assert wanted < smallest or (label == "dos" and wanted > 2048 * GIB)
+        return
+    partitions.validate(table, size, "disk")
+    starts = [table.offset(part) for part in table.partitions]
+    assert starts[0] == MEBIBYTE
+    assert all(start % MEBIBYTE == 0 for start in starts)
+    for part, wish, after in zip(table.partitions, wishes, [*starts[1:], size - (label == "gpt") * MEBIBYTE]):
+        assert table.length(part) >= wish.size
+        assert table.offset(part) + table.length(part) == after
+    assert [part.number for part in table.partitions] == list(range(1, len(wishes) + 1))
+
+
+def test_numbers_are_kept_where_the_table_has_them() -> None:
+    wishes = [Wish("bios", MEBIBYTE), Wish("esp", MEBIBYTE, 15), Wish("data", MEBIBYTE, 2), Wish("root", 1, 1)]
+    for label, numbers in (("gpt", [3, 15, 2, 1]), ("dos", [3, 4, 2, 1])):
+        wishes[0] = Wish("data", MEBIBYTE)
+        table = partitions.arrange(label, wishes, 64 * MEBIBYTE)
+        assert [part.number for part in table.partitions] == numbers
+
+
+def test_a_dos_table_has_no_room_for_five() -> None:
+    with pytest.raises(InputError, match="type dos has room for 4 partitions, not for 5; use a GPT"):
+        partitions.arrange("dos", [Wish("data", 1)] * 5, GIB)
+
+
+def test_only_names_that_a_script_can_hold_are_kept() -> None:
+    names = ["EFI System", 'a", type=U', "a\nb", "é", "x" * 37]
+    parts = [{"start": 2048 * number, "size": 1, "name": name} for number, name in enumerate(names, start=1)]
+    table = partitions.parse(_document(*parts), 64 * MEBIBYTE, "disk")
+    assert [part.name for part in table.partitions] == ["EFI System", None, None, None, None]
+
+
+@pytest.mark.parametrize("label", partitions.LABELS)
+def test_a_table_comes_back_from_sfdisk_as_it_was(label: str, runner: Runner, tmp_path: Path) -> None:
+    roles = [role for role in partitions.TYPES[label] if role not in ("boot", "root")]
+    wishes = [*(Wish(role, 2 * MEBIBYTE, number) for number, role in enumerate(roles, start=2)), Wish("root", 1, 1)]
+    disk = _disk(tmp_path / "disk", 64 * MEBIBYTE)
+    planned = partitions.arrange(label, wishes, 64 * MEBIBYTE)
+    partitions.write(runner, str(disk), planned)
+    seen = partitions.read(runner, str(disk), 64 * MEBIBYTE)
+    assert set(seen.partitions) == set(planned.partitions)
+    assert "No errors detected" in tool("sfdisk", "--verify", disk)
+
+
+@pytest.mark.parametrize("label", partitions.LABELS)
+def test_a_table_that_continues_another_keeps_its_identifiers(label: str, runner: Runner, tmp_path: Path) -> None:
+    name = ', name="EFI System"' if label == "gpt" else ""
+    disk = _disk(tmp_path / "old", 16 * MEBIBYTE, f"label: {label}\nsize=2M, type=U{name}\nsize=4M\n")
+    old = partitions.read(runner, str(disk), 16 * MEBIBYTE)
+    wishes = [Wish("data", 2 * MEBIBYTE, part.number, part) for part in old.partitions]
+    new = _disk(tmp_path / "new", 32 * MEBIBYTE)
+    partitions.write(runner, str(new), partitions.arrange(label, wishes, 32 * MEBIBYTE, like=old))
+    seen = partitions.read(runner, str(new), 32 * MEBIBYTE)
+    assert seen.id == old.id
+    assert seen.id
+    assert [(part.number, part.type, part.uuid, part.name) for part in seen.partitions] == [
+        (part.number, part.type, part.uuid, part.name) for part in old.partitions
+    ]
 
 
 @pytest.mark.parametrize("size", [2 * MEBIBYTE, 64 * MEBIBYTE + 4096, 4 * GIB, 2048 * GIB])
