@@ -22,6 +22,13 @@ QEMU = "qemu-system-x86_64"
 KVM_TRIAL_SECONDS = 10
 ROOT = Path(__file__).resolve().parent.parent
 
+# Code and memory of a UEFI without Secure Boot, by the packages that bring them: Debian's
+# ovmf, and edk2-ovmf of Fedora and its family.
+UEFI = (
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+)
+
 
 def main() -> None:
     options = parse_arguments()
@@ -32,6 +39,7 @@ def main() -> None:
     accelerator = "kvm" if kvm_boots(image, disk_format) else "tcg"
     command = [
         *qemu(image, disk_format, accelerator),
+        *firmware(options.firmware),
         *("-nic", f"user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{port}-:22"),
     ]
     if options.background:
@@ -51,6 +59,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("release", nargs="?", help="a release's image file or folder; the newest by default")
     parser.add_argument("--port", type=int, default=2222, help="on 127.0.0.1, for the guest's ssh; 0 for any")
+    parser.add_argument("--firmware", choices=["bios", "uefi"], default="bios", help="what starts it; bios by default")
     parser.add_argument("--background", metavar="FOLDER", help="where qemu.pid, serial.log and ssh.port go")
     return parser.parse_args()
 
@@ -76,6 +85,19 @@ def qemu(image: Path, disk_format: str, accelerator: str) -> list[str]:
     cpu = "host" if accelerator == "kvm" else "max,-cx16" if qemu_major() < 8 else "max"
     drive = f"file={str(image).replace(',', ',,')},format={disk_format},if=virtio,snapshot=on"
     return [QEMU, "-accel", accelerator, "-cpu", cpu, "-smp", "2", "-m", "1024", "-drive", drive]
+
+
+def firmware(name: str) -> list[str]:
+    """Return QEMU's options for a firmware; what it writes to its memory is thrown away, too."""
+    if name == "bios":
+        return []
+    for code, memory in UEFI:
+        if Path(code).exists() and Path(memory).exists():
+            return [
+                *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"),
+                *("-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={memory}"),
+            ]
+    sys.exit("boot: there is no UEFI for QEMU; install the package ovmf.")
 
 
 def free_port() -> int:

@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._boot import grub
+from ansible_collections.voc.cluster.plugins.module_utils._boot import grub, uefi
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Guest
@@ -29,12 +31,14 @@ class Inspection:
         root: where the root filesystem is; None when that cannot be told, or
             only a mount could read it.
         guest: what is in there.
+        firmware: the firmwares for which it has a boot loader: ``bios``, ``uefi``.
         missing: what the image lacks to boot by itself.
     """
 
     contents: Contents
     root: Volume | None
     guest: Guest | None
+    firmware: tuple[str, ...]
     missing: tuple[str, ...]
 
 
@@ -54,14 +58,26 @@ def inspect_raw(runner: Runner, path: str) -> Inspection:
     roots = [region.volume for region in seen.regions if region.filesystem and region.filesystem.is_ext]
     root = roots[0] if len(roots) == 1 else None
     guest = system.inspect(ExtTree(runner, root)) if root else None
-    return Inspection(seen, root, guest, tuple(_missing(path, seen, guest)))
+    firmware = tuple(_firmware(runner, path, seen))
+    return Inspection(seen, root, guest, firmware, tuple(_missing(seen, guest, firmware)))
 
 
-def _missing(path: str, seen: Contents, guest: Guest | None) -> list[str]:
+def _firmware(runner: Runner, path: str, seen: Contents) -> Iterator[str]:
+    if seen.table is None:
+        return
+    if grub.has_boot_code(path):
+        yield "bios"
+    # No firmware could read such a partition either; that is no reason to tell nothing else.
+    with suppress(DamagedImageError, InputError):
+        if uefi.has_loader(runner, seen.table, path):
+            yield "uefi"
+
+
+def _missing(seen: Contents, guest: Guest | None, firmware: tuple[str, ...]) -> list[str]:
     lacking = []
     if seen.table is None:
         lacking.append("partition table")
-    if seen.table is None or not grub.has_boot_code(path):
+    if not firmware:
         lacking.append("boot loader")
     if guest:
         kernel = guest.newest_kernel
@@ -109,8 +125,11 @@ def _mebibytes(size: int) -> str:
     return f"{size / (1 << 20):.0f} MiB"
 
 
-def require_bootable(runner: Runner, path: str, inspection: Inspection | None) -> None:
+def require_bootable(runner: Runner, path: str, inspection: Inspection | None, firmware: str | None = None) -> None:
     """Refuse an image that would not boot, or whose root filesystem has errors.
+
+    Args:
+        firmware: what must be able to start it: ``bios``, ``uefi``, ``both``; None when any will do.
 
     Raises:
         InputError: it is not a raw image whose root filesystem can be read.
@@ -126,6 +145,14 @@ def require_bootable(runner: Runner, path: str, inspection: Inspection | None) -
             f"the image has no {', no '.join(inspection.missing)}",
             where=path,
             hint="use image_layout, image_packages and image_boot",
+        )
+    wanted = {"bios", "uefi"} if firmware == "both" else {firmware} - {None}
+    lacking = sorted(wanted - set(inspection.firmware), key=str)
+    if lacking:
+        raise GuestError(
+            f"the image has no boot loader for {' and '.join(map(str, lacking))}",
+            where=path,
+            hint="use image_boot with this firmware",
         )
     filesystems.verify(runner, inspection.root)
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_boot
-short_description: Make a disk image bootable by BIOS
+short_description: Make a disk image bootable by BIOS, UEFI or both
 version_added: 0.1.0
 description:
-  - Puts GRUB for BIOS before the first partition, writes its configuration for the kernels in the image, and makes
-    the guest's fstab fit the disk. The root filesystem is found by its UUID everywhere.
+  - Puts GRUB on the disk, writes its configuration for the kernels in the image, and makes the guest's fstab fit the
+    disk. The root filesystem is found by its UUID everywhere.
+  - For BIOS, GRUB goes before the first partition of a DOS table, or into the BIOS boot partition of a GPT. For UEFI,
+    it goes into the EFI system partition as C(EFI/BOOT/BOOTX64.EFI), which every firmware starts; it is not signed, so
+    Secure Boot must be off.
   - Nothing is mounted and no program of the guest is run. The image must have a kernel with its initramfs already,
     see M(voc.cluster.image_packages).
   - Entries of fstab for devices that are not in the image become comments, for they would hold up the boot.
@@ -26,10 +29,20 @@ attributes:
   diff_mode:
     support: full
 requirements:
-  - grub-mkimage and GRUB's files for i386-pc
+  - grub-mkimage and GRUB's files for i386-pc (BIOS) or x86_64-efi (UEFI)
+  - mtools, for UEFI
+  - what unpacks the initramfs, for example zstd
   - e2fsprogs
   - sfdisk
 options:
+  firmware:
+    description:
+      - The firmware of the machines that start the image. V(both) makes an image that either can start.
+      - V(uefi) needs an EFI system partition with a FAT filesystem, V(bios) on a GPT a BIOS boot partition.
+        The boot loader of a firmware that is not asked for is left as it is.
+    type: str
+    choices: [bios, uefi, both]
+    default: bios
   kernel_options:
     description:
       - What the kernel is given on its command line after the root filesystem.
@@ -37,12 +50,25 @@ options:
     type: list
     elements: str
     default: [console=tty0, "console=ttyS0,115200n8"]
+  drivers:
+    description:
+      - The drivers that the site's hypervisors ask for. Add V(ahci), V(nvme) or others where they do.
+      - The kernel that is booted by default must have each of them built in or in its initramfs; a network driver may
+        also wait in its modules. A kernel that lacks one is refused and the driver is named.
+    type: list
+    elements: str
+    default: [virtio_blk, virtio_net, virtio_pci, virtio_scsi]
 """
 
 EXAMPLES = r"""
 - name: Make the image boot
   voc.cluster.image_boot:
     image: /var/lib/voc-cluster/work/starworker/disk.raw
+
+- name: Make the image start on old and new hypervisors
+  voc.cluster.image_boot:
+    image: /var/lib/voc-cluster/work/starworker/disk.raw
+    firmware: both
 """
 
 RETURN = r"""
@@ -62,6 +88,12 @@ switched_off:
   type: list
   elements: str
   sample: [/dev/xvda2]
+loaders:
+  description: The firmwares whose boot loader was, or in check mode would be, written.
+  returned: success
+  type: list
+  elements: str
+  sample: [bios, uefi]
 changes:
   description: What was, or in check mode would be, done to the guest's files.
   returned: success
@@ -87,7 +119,14 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     image = options["image"]
     disk = bios.examine(runner, image)
     with locked(image), open_tree(runner, disk.root, disk.filesystem, options["access"]) as files:
-        boot = bios.plan_boot(runner, disk, files, options["kernel_options"])
+        boot = bios.plan_boot(
+            runner,
+            disk,
+            files,
+            options["kernel_options"],
+            firmware=options["firmware"],
+            drivers=options["drivers"],
+        )
         outcome = result(boot.files)
         if not module.check_mode:
             bios.apply(boot)
@@ -97,6 +136,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
         "kernel": boot.kernel.version,
         "command_line": boot.command_line,
         "switched_off": boot.switched_off,
+        "loaders": list(boot.loaders.changing),
     }
 
 
@@ -105,10 +145,16 @@ def main() -> None:
         argument_spec={
             "image": {"type": "path", "required": True},
             "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
+            "firmware": {"type": "str", "choices": list(bios.FIRMWARE), "default": "bios"},
             "kernel_options": {
                 "type": "list",
                 "elements": "str",
                 "default": ["console=tty0", "console=ttyS0,115200n8"],
+            },
+            "drivers": {
+                "type": "list",
+                "elements": "str",
+                "default": ["virtio_blk", "virtio_net", "virtio_pci", "virtio_scsi"],
             },
         },
         supports_check_mode=True,

@@ -19,6 +19,7 @@ extends_documentation_fragment:
 requirements:
   - e2fsprogs
   - sfdisk
+  - mtools, for disks with an EFI system partition
 options:
   path:
     description: The image file, on the builder.
@@ -38,6 +39,10 @@ options:
       - The image must be a raw disk image with a boot loader and a kernel, on a filesystem without errors.
     type: bool
     default: false
+  firmware:
+    description: With O(verify), the firmware for which there must be a boot loader. By default any will do.
+    type: str
+    choices: [bios, uefi, both]
 """
 
 EXAMPLES = r"""
@@ -117,6 +122,14 @@ guest:
     python: /usr/bin/python3
     cloud_init: false
     fstab: [{source: /dev/xvda1, path: /, type: ext4, options: [defaults], dump: 0, check: 1}]
+firmware:
+  description:
+    - The firmwares for which a disk image has a boot loader, by its boot sector and by C(EFI/BOOT/BOOTX64.EFI) in its
+      EFI system partition.
+  returned: success
+  type: list
+  elements: str
+  sample: [bios, uefi]
 missing:
   description: What the image lacks to boot by itself.
   returned: success
@@ -163,7 +176,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     )
     inspection = inspect_raw(runner, options["path"]) if source.probe.name == "raw" else None
     if options["verify"]:
-        require_bootable(runner, options["path"], inspection)
+        require_bootable(runner, options["path"], inspection, options["firmware"])
     return {
         "changed": False,
         "format": source.probe.container,
@@ -178,7 +191,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
 def describe(inspection: Inspection | None) -> dict[str, t.Any]:
     """Return an inspection as the module's result."""
     if inspection is None:
-        return {"layout": None, "filesystems": [], "guest": None, "missing": [], "summary": []}
+        return {"layout": None, "filesystems": [], "guest": None, "firmware": [], "missing": [], "summary": []}
     table = inspection.contents.table
     return {
         "layout": inspection.contents.layout,
@@ -189,6 +202,7 @@ def describe(inspection: Inspection | None) -> dict[str, t.Any]:
             if region.filesystem
         ],
         "guest": asdict(inspection.guest) if inspection.guest else None,
+        "firmware": list(inspection.firmware),
         "missing": list(inspection.missing),
         "summary": summary(inspection),
     }
@@ -201,6 +215,7 @@ def main() -> None:
             "format": {"type": "str", "choices": list(FORMATS)},
             "max_virtual_size": {"type": "str", "default": "16T"},
             "verify": {"type": "bool", "default": False},
+            "firmware": {"type": "str", "choices": ["bios", "uefi", "both"]},
         },
         supports_check_mode=True,
     )

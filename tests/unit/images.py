@@ -7,10 +7,13 @@ import struct
 import subprocess
 from pathlib import Path
 
+from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import copy_range
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 
 MIB = 1 << 20
 UUID = "0f2c4a6e-1111-4222-8333-944455566677"
+EFI_DISK_SYSTEM = 2 * MIB  # where make_efi_disk's partitions begin
+EFI_DISK_ROOT = 10 * MIB
 _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
@@ -55,6 +58,30 @@ def make_disk(path: Path, filesystem: Path) -> Path:
         disk.write(entry + bytes(48) + b"\x55\xaa")
         disk.seek(MIB)
         disk.write(data)
+    return path
+
+
+def make_efi_disk(path: Path, filesystem: Path, label: str = "gpt") -> Path:
+    """Make a disk image whose last partition holds a filesystem image, behind an EFI system partition of 8 MiB.
+
+    A GPT has a BIOS boot partition of 1 MiB before both.
+    """
+    length = -(-filesystem.stat().st_size // MIB) * MIB
+    types = {
+        "gpt": ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "0FC63DAF-8483-4772-8E79-3D69D8477DE4"),
+        "dos": ("ef", "83"),
+    }[label]
+    lines = [f"label: {label}", f"start=4096, size=16384, type={types[0]}", f"start=20480, type={types[1]}"]
+    if label == "gpt":
+        lines.insert(1, "start=2048, size=2048, type=21686148-6449-6E6F-744E-656564454649")
+    else:
+        lines.insert(1, "")
+    with filesystem.open("rb") as source, path.open("w+b") as disk:
+        disk.truncate(EFI_DISK_ROOT + length + MIB)
+        size = os.fstat(source.fileno()).st_size
+        copy_range(source.fileno(), disk.fileno(), source_offset=0, target_offset=EFI_DISK_ROOT, length=size)
+    tool("sfdisk", "--quiet", "--wipe=never", path, data="\n".join(lines).encode() + b"\n")
+    tool("mformat", "-i", f"{path}@@{EFI_DISK_SYSTEM}", "-T", "16384", "-h", "1", "-s", "1", "::")
     return path
 
 

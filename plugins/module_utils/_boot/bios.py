@@ -4,17 +4,17 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""Makes a disk image bootable by BIOS: its kernel, GRUB and fstab, planned and then done."""
+"""Makes a disk image bootable by BIOS, UEFI or both: its kernel, GRUB and fstab, planned and then done."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._boot import grub, kernel
+from ansible_collections.voc.cluster.plugins.module_utils._boot import esp, grub, initramfs, kernel, uefi
 from ansible_collections.voc.cluster.plugins.module_utils._boot.grub import BootLoader
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.fstab import FstabEntry
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
@@ -23,6 +23,10 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Gue
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import Table
+
+FIRMWARE = ("bios", "uefi", "both")
+
+_ARCHITECTURES = ("x86_64", "i386")
 
 
 @dataclass(frozen=True)
@@ -37,22 +41,41 @@ class BootDisk:
 
 
 @dataclass(frozen=True)
+class Loaders:
+    """The boot loaders that belong on a disk; None for a firmware that shall not start it.
+
+    Attributes:
+        system_partition: where the one for UEFI goes.
+        changing: the firmwares whose boot loader on the disk is another one.
+    """
+
+    bios: BootLoader | None
+    uefi: bytes | None
+    system_partition: Volume | None
+    changing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class BootPlan:
     """What will make an image boot.
 
     Attributes:
         files: the changes to the guest's files.
         switched_off: entries of fstab for devices that are not there.
-        loader_changes: whether the boot loader on the disk is another one.
     """
 
+    runner: Runner
     image: str
     files: Plan
-    loader: BootLoader
-    loader_changes: bool
+    loaders: Loaders
     kernel: Kernel
     command_line: str
     switched_off: list[str]
+
+    @property
+    def loader_changes(self) -> bool:
+        """Whether a boot loader on the disk is another one."""
+        return bool(self.loaders.changing)
 
 
 def examine(runner: Runner, image: str) -> BootDisk:
@@ -70,29 +93,42 @@ def examine(runner: Runner, image: str) -> BootDisk:
     return BootDisk(image, table, root, found, filesystems.require_uuid(found, root))
 
 
-def plan_boot(runner: Runner, disk: BootDisk, files: GuestTree, options: Sequence[str]) -> BootPlan:
+def plan_boot(
+    runner: Runner,
+    disk: BootDisk,
+    files: GuestTree,
+    options: Sequence[str],
+    *,
+    firmware: str = "bios",
+    drivers: Sequence[str] = (),
+) -> BootPlan:
     """Work out how to make a disk boot.
 
     Args:
         files: the tree of its root filesystem.
         options: what the kernel is given after the root filesystem.
+        firmware: one of `FIRMWARE`.
+        drivers: those that the kernel must have, in time to reach the root filesystem.
 
     Raises:
-        GuestError: it has no kernel that could be booted.
+        InputError: the disk has no place for a boot loader of this firmware.
+        GuestError: it has no kernel that could be booted, or that lacks a driver.
     """
     guest = system.inspect(files)
+    if guest.architecture not in (None, *_ARCHITECTURES):
+        raise GuestError(f"the guest is for {guest.architecture}, not for x86", where=disk.image)
     kernels = kernel.choose(guest, disk.image)
-    loader = grub.make(runner, disk.uuid)
-    grub.check(loader, disk.table, disk.image)
+    initramfs.require(runner, files, kernels[0], drivers, disk.image)
+    loaders = _plan_loaders(runner, disk, firmware)
     command_line = kernel.command_line(disk.uuid, options)
     plan = Plan(files)
     config = grub.config(kernels, disk.uuid, command_line, guest.name or "Linux")
     plan.write(grub.CONFIG_PATH, config.encode("utf-8", "surrogateescape"))
     return BootPlan(
+        runner=runner,
         image=disk.image,
         files=plan,
-        loader=loader,
-        loader_changes=not grub.is_placed(loader, disk.image),
+        loaders=loaders,
         kernel=kernels[0],
         command_line=command_line,
         switched_off=_adapt_fstab(plan, disk.uuid, disk.filesystem.type),
@@ -100,10 +136,28 @@ def plan_boot(runner: Runner, disk: BootDisk, files: GuestTree, options: Sequenc
 
 
 def apply(boot: BootPlan) -> None:
-    """Do what was planned; the boot loader comes last."""
+    """Do what was planned; the boot loaders come last."""
     boot.files.apply()
-    if boot.loader_changes:
-        grub.place(boot.loader, boot.image)
+    loaders = boot.loaders
+    if loaders.uefi and loaders.system_partition and "uefi" in loaders.changing:
+        uefi.place(boot.runner, loaders.uefi, loaders.system_partition)
+    if loaders.bios and "bios" in loaders.changing:
+        grub.place(loaders.bios, boot.image)
+
+
+def _plan_loaders(runner: Runner, disk: BootDisk, firmware: str) -> Loaders:
+    bios_loader, uefi_loader, system_partition = None, None, None
+    changing = []
+    if firmware in ("bios", "both"):
+        bios_loader = grub.locate(grub.make(runner, disk.uuid), disk.table, disk.image)
+        if not grub.is_placed(bios_loader, disk.image):
+            changing.append("bios")
+    if firmware in ("uefi", "both"):
+        system_partition = esp.locate(disk.table, disk.image)
+        uefi_loader = uefi.make(runner, disk.uuid)
+        if not uefi.is_placed(runner, uefi_loader, system_partition):
+            changing.append("uefi")
+    return Loaders(bios_loader, uefi_loader, system_partition, tuple(changing))
 
 
 def _adapt_fstab(plan: Plan, uuid: str, filesystem: str) -> list[str]:
@@ -113,4 +167,4 @@ def _adapt_fstab(plan: Plan, uuid: str, filesystem: str) -> list[str]:
     return switched_off
 
 
-__all__ = ["BootDisk", "BootPlan", "apply", "examine", "plan_boot"]
+__all__ = ["FIRMWARE", "BootDisk", "BootPlan", "Loaders", "apply", "examine", "plan_boot"]

@@ -4,12 +4,14 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""GRUB for BIOS, put in place by its files alone: no mount, no device map, no guest program.
+"""GRUB and its configuration; for BIOS put in place by its files alone: no mount, no device map, no guest program.
 
-The boot sector holds the start of boot.img, which loads sector 1; core.img
-lies from sector 1 up to the first partition. grub-mkimage already fills in the
-block list for exactly this place, and `place` checks that it did. Layout of
-both files: GRUB, grub-core/boot/i386/pc/boot.S and diskboot.S.
+The boot sector holds the start of boot.img, which loads the first sector of
+core.img; that one loads the rest by its block list. On a disk with a DOS table
+core.img lies from sector 1 up to the first partition, on one with a GPT in the
+BIOS boot partition. grub-mkimage fills in the block list for sector 1, which
+`locate` checks before it puts another place there. Layout of both files: GRUB,
+grub-core/boot/i386/pc/boot.S and diskboot.S.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import os
 import struct
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, SpaceError, ToolError
@@ -28,12 +30,14 @@ from ansible_collections.voc.cluster.plugins.module_utils._image.partitions impo
 
 CONFIG_PATH = "/boot/grub/grub.cfg"
 
-_FOLDER = "/usr/lib/grub/i386-pc"
+FOLDER = "/usr/lib/grub"
+_BIOS_PLATFORM = "i386-pc"
 _MODULES = (
-    *("biosdisk", "part_msdos", "part_gpt", "ext2"),
+    *("part_msdos", "part_gpt", "ext2"),
     *("search", "search_fs_uuid", "configfile", "normal", "linux"),
     *("serial", "terminal", "echo", "test", "minicmd", "reboot", "halt"),
 )
+_BIOS_BOOT_PARTITION = "21686148-6449-6E6F-744E-656564454649"  # its type in a GPT
 _SECTOR = 512
 _BOOT_CODE = 440  # then come the disk signature and the partition table
 _KERNEL_SECTOR = 0x5C  # in boot.img: where core.img begins
@@ -46,10 +50,11 @@ _READABLE_FEATURES = 0x2 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x2000 | 0
 
 @dataclass(frozen=True)
 class BootLoader:
-    """The two pieces of GRUB that go before the first partition."""
+    """The two pieces of GRUB for BIOS, and the sector of 512 bytes at which the second begins."""
 
     boot: bytes
     core: bytes
+    start: int = 1
 
 
 def require_readable(found: Filesystem, where: str) -> None:
@@ -68,44 +73,46 @@ def require_readable(found: Filesystem, where: str) -> None:
 
 
 def make(runner: Runner, root_uuid: str) -> BootLoader:
-    """Build GRUB for a root filesystem, which it finds by UUID on whatever disk.
+    """Build GRUB for BIOS and a root filesystem, which it finds by UUID on whatever disk.
 
     Raises:
         ToolError: GRUB's files for BIOS are not on the builder.
     """
-    boot_path = f"{_FOLDER}/boot.img"
+    boot_path = f"{FOLDER}/{_BIOS_PLATFORM}/boot.img"
     if not os.path.exists(boot_path):
         raise ToolError("GRUB's files for BIOS are not installed", hint="install the package grub-pc-bin")
     with open(boot_path, "rb") as file:
         boot = file.read()
+    return BootLoader(boot, make_image(runner, _BIOS_PLATFORM, root_uuid, ("biosdisk",)))
+
+
+def make_image(runner: Runner, platform: str, root_uuid: str, modules: Sequence[str]) -> bytes:
+    """Return GRUB in one piece for a platform: it looks for a filesystem by UUID and reads `CONFIG_PATH` there.
+
+    Args:
+        modules: what the platform needs beside what all need.
+    """
     with tempfile.TemporaryDirectory(prefix="voc-grub-") as folder:
-        early, core = os.path.join(folder, "early.cfg"), os.path.join(folder, "core.img")
+        early, made = os.path.join(folder, "early.cfg"), os.path.join(folder, "grub.img")
         with open(early, "w", encoding="ascii") as text:
             text.write(
                 f"search.fs_uuid {root_uuid} root\nset prefix=($root)/boot/grub\nconfigfile ($root){CONFIG_PATH}\n"
             )
-        runner.run(["grub-mkimage", "-O", "i386-pc", "-p", "/boot/grub", "-c", early, "-o", core, *_MODULES])
-        with open(core, "rb") as file:
-            return BootLoader(boot, file.read())
+        runner.run(
+            ["grub-mkimage", "-O", platform, "-p", "/boot/grub", "-c", early, "-o", made, *_MODULES, *modules],
+        )
+        with open(made, "rb") as file:
+            return file.read()
 
 
-def check(loader: BootLoader, table: Table, where: str) -> None:
-    """Check that GRUB fits before the first partition and knows where it will lie.
+def locate(loader: BootLoader, table: Table, where: str) -> BootLoader:
+    """Return GRUB as it must be for its place on a disk.
 
     Raises:
-        InputError: the disk has no DOS table.
-        SpaceError: the gap before the first partition is too small.
-        ToolError: this GRUB expects to lie elsewhere.
+        InputError: the disk has no place for it.
+        SpaceError: the place is too small.
+        ToolError: this GRUB is made in an unexpected way.
     """
-    if table.label != "dos":
-        raise InputError(f"GRUB for BIOS needs a DOS partition table, not {table.label}", where=where)
-    gap = (min(part.start for part in table.partitions) - 1) * _SECTOR
-    if len(loader.core) > gap:
-        raise SpaceError(
-            f"GRUB needs {len(loader.core)} bytes before the first partition but there are {gap}",
-            where=where,
-            hint="let image_layout make the disk: its first partition begins at 1 MiB",
-        )
     (kernel_sector,) = struct.unpack_from("<Q", loader.boot, _KERNEL_SECTOR)
     start, length = struct.unpack_from("<QH", loader.core, _BLOCK_LIST)
     rest = -(-len(loader.core) // _SECTOR) - 1
@@ -114,13 +121,52 @@ def check(loader: BootLoader, table: Table, where: str) -> None:
             f"this GRUB's block list is unexpected ({kernel_sector}, {start}, {length}, not 1, 2, {rest})",
             hint="use the GRUB of Debian 12 or 13",
         )
+    if table.sector_size != _SECTOR:
+        raise InputError(
+            f"BIOS cannot start a disk with sectors of {table.sector_size} bytes",
+            where=where,
+            hint="use firmware: uefi, or sectors of 512 bytes",
+        )
+    first, room, place_name = _gap(table) if table.label == "dos" else _boot_partition(table, where)
+    if len(loader.core) > room * _SECTOR:
+        raise SpaceError(
+            f"GRUB needs {len(loader.core)} bytes {place_name} but there are {room * _SECTOR}",
+            where=where,
+            hint="let image_layout make the disk",
+        )
+    return _moved(loader, first)
+
+
+def _gap(table: Table) -> tuple[int, int, str]:
+    """Return where the gap before the first partition begins and its length, in sectors, and how it is called."""
+    return 1, min(part.start for part in table.partitions) - 1, "before the first partition"
+
+
+def _boot_partition(table: Table, where: str) -> tuple[int, int, str]:
+    """Return the same of a GPT's BIOS boot partition."""
+    for part in table.partitions:
+        if part.type.upper() == _BIOS_BOOT_PARTITION:
+            return part.start, part.size, "in the BIOS boot partition"
+    raise InputError(
+        "BIOS cannot start a disk with a GPT that has no BIOS boot partition",
+        where=where,
+        hint="let image_layout make a disk with one, or use firmware: uefi",
+    )
+
+
+def _moved(loader: BootLoader, first: int) -> BootLoader:
+    """Return GRUB with core.img at another sector."""
+    boot, core = bytearray(loader.boot), bytearray(loader.core)
+    struct.pack_into("<Q", boot, _KERNEL_SECTOR, first)
+    struct.pack_into("<Q", core, _BLOCK_LIST, first + 1)
+    return replace(loader, boot=bytes(boot), core=bytes(core), start=first)
 
 
 def is_placed(loader: BootLoader, path: str) -> bool:
     """Say whether a disk image already carries exactly this GRUB."""
     with open(path, "rb") as disk:
         code = disk.read(_BOOT_CODE)
-        disk.seek(_SECTOR)
+        disk.seek(loader.start * _SECTOR)
         return code == loader.boot[:_BOOT_CODE] and disk.read(len(loader.core)) == loader.core
 
 
@@ -133,7 +179,7 @@ def has_boot_code(path: str) -> bool:
 def place(loader: BootLoader, path: str) -> None:
     """Write GRUB to a disk image; its partition table stays."""
     with open(path, "r+b") as disk:
-        disk.seek(_SECTOR)
+        disk.seek(loader.start * _SECTOR)
         disk.write(loader.core)
         disk.seek(0)
         disk.write(loader.boot[:_BOOT_CODE])
@@ -174,12 +220,14 @@ def _word(path: str) -> str:
 
 __all__ = [
     "CONFIG_PATH",
+    "FOLDER",
     "BootLoader",
-    "check",
     "config",
     "has_boot_code",
     "is_placed",
+    "locate",
     "make",
+    "make_image",
     "place",
     "require_readable",
 ]

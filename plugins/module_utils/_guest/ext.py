@@ -97,15 +97,17 @@ class ExtTree(GuestTree):
         return os.fsdecode(target)
 
     def read(self, path: str) -> bytes:
-        inode, entry = self._require(path)
-        if entry.kind != "file":
-            raise GuestError("it is not a regular file", where=path)
-        if entry.size > tree.READ_LIMIT:
-            raise GuestError(f"the file has {entry.size} bytes, too many to read", where=path)
+        inode, size = self._require_file(path, tree.READ_LIMIT)
         content = self._ask(f"cat <{inode}>")
-        if len(content) != entry.size:
+        if len(content) != size:
             raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
         return content
+
+    def copy_out(self, path: str, target: str, maximum: int) -> None:
+        inode, size = self._require_file(path, maximum)
+        self._ask(f"dump <{inode}> {_quote(target, target)}")
+        if os.stat(target).st_size != size:
+            raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
         found = identify(self._volume)
@@ -165,6 +167,15 @@ class ExtTree(GuestTree):
         if found is None:
             raise GuestError("there is no such file in the guest", where=path)
         return found
+
+    def _require_file(self, path: str, maximum: int) -> tuple[int, int]:
+        """Return the inode and the size of a regular file of at most `maximum` bytes."""
+        inode, entry = self._require(path)
+        if entry.kind != "file":
+            raise GuestError("it is not a regular file", where=path)
+        if entry.size > maximum:
+            raise tree.too_large(path, entry.size)
+        return inode, entry.size
 
     def _list(self, path: str) -> dict[str, tuple[int, Entry]]:
         if path not in self._listings:

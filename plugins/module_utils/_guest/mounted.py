@@ -18,7 +18,9 @@ import ctypes
 import errno
 import os
 import secrets
+import shutil
 import stat
+import typing as t
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -116,17 +118,25 @@ class MountedTree(GuestTree):
             os.close(descriptor)
 
     def read(self, path: str) -> bytes:
+        with self._open(path, tree.READ_LIMIT) as file:
+            return file.read(tree.READ_LIMIT)
+
+    def copy_out(self, path: str, target: str, maximum: int) -> None:
+        with self._open(path, maximum) as file, open(target, "wb") as copy:
+            shutil.copyfileobj(file, copy, 1 << 20)
+
+    def _open(self, path: str, maximum: int) -> t.BinaryIO:
+        """Open a regular file of at most `maximum` bytes."""
         with self._folder(path) as (folder, name):
             # Opening a FIFO could wait for ever, and opening a device do something.
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISREG(found.st_mode):
                 raise GuestError("it is not a regular file", where=path)
-            if found.st_size > tree.READ_LIMIT:
-                raise GuestError(f"the file has {found.st_size} bytes, too many to read", where=path)
+            if found.st_size > maximum:
+                raise tree.too_large(path, found.st_size)
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
             descriptor = os.open(name, flags, dir_fd=folder)
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(tree.READ_LIMIT)
+        return os.fdopen(descriptor, "rb")
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
         try:

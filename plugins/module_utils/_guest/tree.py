@@ -135,6 +135,18 @@ class GuestTree(ABC):
     def read(self, path: str) -> bytes:
         """See `View`."""
 
+    def copy_out(self, path: str, target: str, maximum: int) -> None:
+        """Copy the regular file at the real path `path` to a new file `target` on the builder.
+
+        Raises:
+            GuestError: it is no regular file, or larger than `maximum` bytes.
+        """
+        content = self.read(path)
+        if len(content) > maximum:
+            raise too_large(path, len(content))
+        with open(target, "wb") as file:
+            file.write(content)
+
     @abstractmethod
     def apply(self, changes: Sequence[Change]) -> None:
         """Do `changes` in their order.
@@ -143,6 +155,11 @@ class GuestTree(ABC):
             GuestError: a name cannot be expressed by this driver; nothing was done.
             SpaceError: the image is full.
         """
+
+
+def too_large(path: str, size: int) -> GuestError:
+    """Return the error about a guest file of `size` bytes that is not read for its size."""
+    return GuestError(f"the file has {size} bytes, too many to read", where=path)
 
 
 def resolve(view: View, path: str, *, follow: bool = True) -> str:
@@ -229,4 +246,5 @@ __all__ = [
     "parent",
     "read_text",
     "resolve",
+    "too_large",
 ]

@@ -4,11 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.plugins.module_utils._boot import grub
+from ansible_collections.voc.cluster.plugins.module_utils._boot import grub, uefi
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.plugins.module_utils._inspect import inspect_raw, require_bootable
-from ansible_collections.voc.cluster.tests.unit.images import MIB, UUID, debugfs, make_disk, make_ext, plant
+from ansible_collections.voc.cluster.tests.unit.images import (
+    EFI_DISK_SYSTEM,
+    MIB,
+    UUID,
+    debugfs,
+    make_disk,
+    make_efi_disk,
+    make_ext,
+    plant,
+)
 
 KERNEL: dict[str, str | bytes] = {"/boot/vmlinuz-6.1": "k", "/boot/initrd.img-6.1": "i", "/etc/os-release": "ID=x\n"}
 
@@ -44,6 +54,29 @@ def test_a_whole_disk_can_boot_unless_its_filesystem_has_errors(runner: Runner, 
     debugfs(disk, "set_inode_field /etc links_count 9", offset=MIB, write=True)
     with pytest.raises(DamagedImageError):
         require_bootable(runner, str(disk), seen)
+
+
+def test_a_disk_can_boot_by_the_firmwares_it_has_a_loader_for(runner: Runner, tmp_path: Path) -> None:
+    disk = make_efi_disk(tmp_path / "disk", make_ext(tmp_path / "part", plant(tmp_path / "tree", KERNEL)))
+    seen = inspect_raw(runner, str(disk))
+    assert (seen.firmware, seen.missing) == ((), ("boot loader",))
+    uefi.place(runner, b"loader", Volume(str(disk), EFI_DISK_SYSTEM, 8 * MIB))
+    seen = inspect_raw(runner, str(disk))
+    assert (seen.firmware, seen.missing) == (("uefi",), ())
+    for enough in (None, "uefi"):
+        require_bootable(runner, str(disk), seen, enough)
+    for more in ("bios", "both"):
+        with pytest.raises(GuestError, match="no boot loader for bios; use image_boot with this firmware"):
+            require_bootable(runner, str(disk), seen, more)
+
+
+def test_a_system_partition_that_cannot_be_read_boots_nothing(runner: Runner, tmp_path: Path) -> None:
+    disk = make_efi_disk(tmp_path / "disk", make_ext(tmp_path / "part", plant(tmp_path / "tree", KERNEL)))
+    with disk.open("r+b") as file:
+        file.seek(EFI_DISK_SYSTEM)
+        file.write(bytes(512))
+    seen = inspect_raw(runner, str(disk))
+    assert (seen.firmware, seen.missing) == ((), ("boot loader",))
 
 
 def test_text_is_refused(runner: Runner, tmp_path: Path) -> None:

@@ -8,7 +8,18 @@ from ansible_collections.voc.cluster.plugins.module_utils._boot import bios, gru
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
-from ansible_collections.voc.cluster.tests.unit.images import MIB, UUID, assert_clean, make_disk, make_ext, plant, tool
+from ansible_collections.voc.cluster.tests.unit.images import (
+    EFI_DISK_ROOT,
+    EFI_DISK_SYSTEM,
+    MIB,
+    UUID,
+    assert_clean,
+    make_disk,
+    make_efi_disk,
+    make_ext,
+    plant,
+    tool,
+)
 
 KERNEL: dict[str, str | bytes] = {
     "/boot/vmlinuz-6.1.0": "kernel",
@@ -24,9 +35,9 @@ def disk(tmp_path: Path) -> Path:
     return make_disk(tmp_path / "disk", make_ext(tmp_path / "part", plant(tmp_path / "tree", KERNEL)))
 
 
-def _plan(runner: Runner, image: Path) -> bios.BootPlan:
+def _plan(runner: Runner, image: Path, firmware: str = "bios") -> bios.BootPlan:
     seen = bios.examine(runner, str(image))
-    return bios.plan_boot(runner, seen, ExtTree(runner, seen.root), ["quiet"])
+    return bios.plan_boot(runner, seen, ExtTree(runner, seen.root), ["quiet"], firmware=firmware)
 
 
 def test_a_disk_with_a_kernel_is_made_to_boot_once(runner: Runner, disk: Path) -> None:
@@ -45,6 +56,36 @@ def test_a_disk_with_a_kernel_is_made_to_boot_once(runner: Runner, disk: Path) -
     config = again.files.read(grub.CONFIG_PATH).decode()
     assert f"linux '/boot/vmlinuz-6.1.0' root=UUID={UUID} ro quiet\n" in config
     assert again.files.read("/etc/fstab").decode().startswith(f"UUID={UUID} / ext4 noatime 0 1\n")
+
+
+@pytest.mark.parametrize("label", ["dos", "gpt"])
+@pytest.mark.parametrize(
+    ("firmware", "changing"), [("bios", ("bios",)), ("uefi", ("uefi",)), ("both", ("bios", "uefi"))]
+)
+def test_each_firmware_gets_its_loader_once(
+    runner: Runner, tmp_path: Path, label: str, firmware: str, changing: tuple[str, ...]
+) -> None:
+    disk = make_efi_disk(tmp_path / "disk", make_ext(tmp_path / "part", plant(tmp_path / "tree", KERNEL)), label)
+    before = disk.read_bytes()
+    first = _plan(runner, disk, firmware)
+    assert first.loaders.changing == changing
+    assert disk.read_bytes() == before
+    bios.apply(first)
+    assert_clean(disk, EFI_DISK_ROOT)
+    assert "No errors detected" in tool("sfdisk", "--verify", disk)
+    again = _plan(runner, disk, firmware)
+    assert again.loaders.changing == ()
+    assert not again.loader_changes
+    after = disk.read_bytes()
+    assert grub.has_boot_code(str(disk)) == ("bios" in changing)
+    assert (after[EFI_DISK_SYSTEM:EFI_DISK_ROOT] != before[EFI_DISK_SYSTEM:EFI_DISK_ROOT]) == ("uefi" in changing)
+
+
+def test_a_guest_for_another_processor_is_refused(runner: Runner, tmp_path: Path) -> None:
+    arm = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00" + bytes(100)
+    image = make_ext(tmp_path / "part", plant(tmp_path / "tree", {**KERNEL, "/bin/sh": arm}))
+    with pytest.raises(GuestError, match="the guest is for aarch64, not for x86"):
+        _plan(runner, make_disk(tmp_path / "disk", image))
 
 
 def test_planning_changes_nothing(runner: Runner, disk: Path) -> None:

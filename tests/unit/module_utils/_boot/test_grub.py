@@ -14,10 +14,18 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.system import K
 from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems, partitions
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import Partition, Table
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
-from ansible_collections.voc.cluster.tests.unit.images import MIB, UUID, make_disk, make_ext, whole
+from ansible_collections.voc.cluster.tests.unit.images import (
+    MIB,
+    UUID,
+    make_disk,
+    make_efi_disk,
+    make_ext,
+    whole,
+)
 
 KERNEL = Kernel("6.1.0", "/boot/vmlinuz-6.1.0", "/boot/initrd.img-6.1.0", "/lib/modules/6.1.0")
 TABLE = partitions.plan_single(8 * MIB)
+BOOT_PARTITION = "21686148-6449-6E6F-744E-656564454649"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +34,7 @@ def loader() -> BootLoader:
 
 
 def test_a_real_grub_knows_where_it_will_lie(loader: BootLoader) -> None:
-    grub.check(loader, TABLE, "disk")
+    assert grub.locate(loader, TABLE, "disk") == loader
 
 
 def test_the_same_filesystem_gets_the_same_grub(loader: BootLoader) -> None:
@@ -61,20 +69,54 @@ def test_a_changed_byte_of_the_loader_is_noticed(loader: BootLoader, tmp_path: P
 def test_a_gap_that_is_too_small_is_refused(loader: BootLoader) -> None:
     old = Table("dos", (Partition(1, 63, 10_000, "83"),))
     with pytest.raises(SpaceError, match="before the first partition but there are 31744"):
-        grub.check(loader, old, "disk")
+        grub.locate(loader, old, "disk")
     exact = -(-len(loader.core) // 512) + 1
-    grub.check(loader, Table("dos", (Partition(1, exact, 1, "83"),)), "disk")
+    grub.locate(loader, Table("dos", (Partition(1, exact, 1, "83"),)), "disk")
 
 
-def test_a_gpt_is_refused(loader: BootLoader) -> None:
-    with pytest.raises(InputError, match="needs a DOS partition table, not gpt"):
-        grub.check(loader, Table("gpt", TABLE.partitions), "disk")
+def test_a_boot_partition_that_is_too_small_is_refused(loader: BootLoader) -> None:
+    with pytest.raises(SpaceError, match="in the BIOS boot partition but there are 4096"):
+        grub.locate(loader, Table("gpt", (Partition(1, 34, 8, BOOT_PARTITION),)), "disk")
+
+
+def test_a_gpt_without_a_boot_partition_is_refused(loader: BootLoader) -> None:
+    with pytest.raises(InputError, match="a GPT that has no BIOS boot partition"):
+        grub.locate(loader, Table("gpt", TABLE.partitions), "disk")
+
+
+def test_large_sectors_are_refused(loader: BootLoader) -> None:
+    with pytest.raises(InputError, match="cannot start a disk with sectors of 4096 bytes"):
+        grub.locate(loader, Table("dos", TABLE.partitions, 4096), "disk")
+
+
+@given(st.integers(34, 1 << 40))
+def test_on_a_gpt_both_pieces_name_the_boot_partition(loader: BootLoader, start: int) -> None:
+    placed = grub.locate(loader, Table("gpt", (Partition(1, start, 2048, BOOT_PARTITION.lower()),)), "disk")
+    assert placed.start == start
+    assert int.from_bytes(placed.boot[0x5C:0x64], "little") == start
+    assert int.from_bytes(placed.core[0x1F4:0x1FC], "little") == start + 1
+    assert placed.boot[:0x5C] + placed.boot[0x64:] == loader.boot[:0x5C] + loader.boot[0x64:]
+    assert placed.core[:0x1F4] + placed.core[0x1FC:] == loader.core[:0x1F4] + loader.core[0x1FC:]
+
+
+def test_on_a_gpt_nothing_but_the_boot_code_and_the_boot_partition_changes(loader: BootLoader, tmp_path: Path) -> None:
+    disk = make_efi_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
+    before = disk.read_bytes()
+    table = partitions.read(PopenRunner(), str(disk), len(before))
+    placed = grub.locate(loader, table, str(disk))
+    assert not grub.is_placed(placed, str(disk))
+    grub.place(placed, str(disk))
+    after = disk.read_bytes()
+    assert grub.is_placed(placed, str(disk))
+    assert after[440:MIB] == before[440:MIB]
+    assert after[MIB : MIB + len(loader.core)] == placed.core
+    assert after[2 * MIB :] == before[2 * MIB :]
 
 
 def test_a_grub_that_expects_another_place_is_refused(loader: BootLoader) -> None:
     moved = BootLoader(loader.boot, loader.core[:0x1F4] + b"\x09" + loader.core[0x1F5:])
     with pytest.raises(ToolError, match="block list is unexpected"):
-        grub.check(moved, TABLE, "disk")
+        grub.locate(moved, TABLE, "disk")
 
 
 def test_ordinary_filesystems_can_be_read_by_grub(tmp_path: Path) -> None:

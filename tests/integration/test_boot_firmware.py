@@ -1,0 +1,101 @@
+"""Images made for UEFI, and for BIOS and UEFI, boot in QEMU to a login prompt."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.voc.cluster.plugins.module_utils._boot import bios, initramfs, kernel
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
+from ansible_collections.voc.cluster.plugins.module_utils._guest import packages, system
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import open_tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
+from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
+from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbox
+from ansible_collections.voc.cluster.tests.unit.images import make_efi_disk
+
+from .machine import tool
+
+pytestmark = [pytest.mark.root, pytest.mark.boot]
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOT_SECONDS = 420
+CONSOLE = ["console=ttyS0,115200n8"]
+DRIVERS = ["virtio_blk", "virtio_net", "virtio_pci", "virtio_scsi", "ahci", "nvme"]
+
+
+@pytest.fixture(scope="session")
+def partition(runner: Runner, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the sample with a kernel in it."""
+    image = tmp_path_factory.mktemp("kernel") / "partition.img"
+    tool("cp", "--sparse=always", sample, image)
+    volume, found = root_volume(runner, str(image))
+    with mounted(runner, volume, found.type) as root, sandbox(runner, root, network=True) as box:
+        packages.install(box, ["linux-image-cloud-amd64"])
+    return image
+
+
+def make_bootable(runner: Runner, disk: Path, firmware: str) -> None:
+    seen = bios.examine(runner, str(disk))
+    with open_tree(runner, seen.root, seen.filesystem) as files:
+        bios.apply(bios.plan_boot(runner, seen, files, CONSOLE, firmware=firmware, drivers=DRIVERS))
+
+
+@contextmanager
+def running(disk: Path, firmware: str, folder: Path) -> Iterator[Path]:
+    """Boot a disk as a release would be, by `make boot`'s own program; give the file of its serial console."""
+    (disk.parent / "manifest.json").write_text(json.dumps({"file": disk.name, "format": "raw"}))
+    argv = [sys.executable, ROOT / "tools/boot.py", disk, "--firmware", firmware, "--port=0", "--background", folder]
+    subprocess.run(argv, check=True)
+    number = int((folder / "qemu.pid").read_text())
+    try:
+        yield folder / "serial.log"
+    finally:
+        os.kill(number, signal.SIGKILL)
+
+
+def console_until(log: Path, wanted: bytes) -> bytes:
+    """Wait for a word on the serial console and return all that it says by then."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while wanted not in (said := log.read_bytes()):
+        assert time.monotonic() < deadline, f"no {wanted!r} in {BOOT_SECONDS} s; the console says {said[-2000:]!r}"
+        time.sleep(0.5)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("table", "made_for", "started_by"), [("dos", "uefi", "uefi"), ("gpt", "both", "bios"), ("gpt", "both", "uefi")]
+)
+def test_an_image_boots_to_a_login_prompt(
+    runner: Runner, partition: Path, tmp_path: Path, table: str, made_for: str, started_by: str
+) -> None:
+    disk = make_efi_disk(tmp_path / "disk.raw", partition, table)
+    make_bootable(runner, disk, made_for)
+    with running(disk, started_by, tmp_path / "machine") as log:
+        said = console_until(log, b"login:")
+    assert b"Linux version" in said
+    # The kernel says "efi: EFI v2.70 by ..." when UEFI has started it.
+    assert (b"efi: EFI v" in said) == (started_by == "uefi")
+
+
+@pytest.mark.parametrize("access", ["ext", "mounted"])
+def test_a_flavour_without_a_driver_is_named(runner: Runner, partition: Path, access: str) -> None:
+    volume, found = root_volume(runner, str(partition))
+    with open_tree(runner, volume, found, access) as files:
+        (installed,) = kernel.choose(system.inspect(files), "disk")
+        wanted = [*DRIVERS, "e1000", "mptspi"]
+        with pytest.raises(GuestError) as caught:
+            initramfs.require(runner, files, installed, wanted, "disk")
+    assert str(caught.value) == (
+        f"disk: the kernel {installed.version} has no driver e1000, mptspi; install linux-image-amd64 instead."
+    )
