@@ -64,6 +64,8 @@ _CONTAINERS = {
     ),
 }
 
+_SMALL_FAT = 260 << 20  # bytes, up to which a FAT32 has clusters of one sector (Microsoft's FAT specification)
+
 _FSCK_CORRECTED = (0, 1, 2)  # man 8 e2fsck, "EXIT CODE"
 
 
@@ -281,11 +283,16 @@ def grow(runner: Runner, volume: Volume) -> None:
 
 
 def make_fat(runner: Runner, volume: Volume, label: str) -> None:
-    """Make an empty FAT32 filesystem in a region, as UEFI wants it for an EFI system partition."""
+    """Make an empty FAT32 filesystem in a region, as UEFI wants it for an EFI system partition.
+
+    mkfs.vfat would choose the size of clusters by that of the whole file. Too large ones
+    make fewer than 65525 of them, and then readers that count take it for a FAT16.
+    """
     start = volume.offset // 512
+    per_cluster = 1 if volume.size <= _SMALL_FAT else 8
     runner.run(
         [
-            *("mkfs.vfat", "-F", "32", "-n", label, "-h", str(start), f"--offset={start}"),
+            *("mkfs.vfat", "-F", "32", "-s", str(per_cluster), "-n", label, "-h", str(start), f"--offset={start}"),
             *("--", os.path.abspath(volume.path), str(volume.size // 1024)),
         ]
     )

@@ -157,6 +157,19 @@ def test_any_head_is_read(data: bytes, parse: Callable[[bytes], Filesystem]) -> 
     assert (found.free or 0) >= 0
 
 
+def test_an_esp_on_a_large_disk_has_the_clusters_of_a_fat32(runner: Runner, tmp_path: Path) -> None:
+    image = tmp_path / "disk"
+    image.touch()
+    os.truncate(image, 16 << 30)
+    filesystems.make_fat(runner, Volume(str(image), 2 * MIB, 100 * MIB), "ESP")
+    with image.open("rb") as file:
+        file.seek(2 * MIB)
+        sector = file.read(512)
+    per_cluster, reserved, tables = struct.unpack_from("<BHB", sector, 13)
+    total, length = struct.unpack_from("<II", sector, 32)
+    assert (total - reserved - tables * length) // per_cluster >= 65525
+
+
 def test_an_esp_is_a_fat32_in_its_place(runner: Runner, tmp_path: Path) -> None:
     image = tmp_path / "disk"
     image.touch()
