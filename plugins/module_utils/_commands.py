@@ -19,6 +19,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import FileSiz
 
 # Which package brings a program, by Debian's names: the hint when it is missing.
 _PACKAGES = {
+    "btrfs": "btrfs-progs",
     "bwrap": "bubblewrap",
     "debugfs": "e2fsprogs",
     "dumpe2fs": "e2fsprogs",
@@ -38,6 +39,8 @@ _PACKAGES = {
     "timeout": "coreutils",
     "tune2fs": "e2fsprogs",
     "umount": "mount",
+    "xfs_growfs": "xfsprogs",
+    "xfs_repair": "xfsprogs",
     "xz": "xz-utils",
 }
 

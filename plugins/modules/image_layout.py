@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Makes a disk with a DOS or GPT partition table, copies the blocks of the source's partitions into it, checks the
     root filesystem and lets it grow to fill the rest of the disk.
-  - Files are not looked at. Nothing is mounted, no loop device is used, and root is not needed.
+  - Files are not looked at. For ext2, ext3 and ext4 nothing is mounted, no loop device is used, and root is not
+    needed. Letting xfs and btrfs grow needs root, for only the kernel can do it, in a private mount.
   - Filesystems keep their UUIDs and labels. Where the kind of table stays the same, so do the identifiers of the
     disk and of its partitions.
   - Every partition begins at a whole MiB, in the order of the source, but the root comes last, so that it can grow.
@@ -32,11 +33,12 @@ requirements:
   - e2fsprogs
   - sfdisk
   - mkfs.vfat of dosfstools, for O(esp)
+  - xfsprogs or btrfs-progs, for these filesystems
 options:
   src:
     description:
-      - The raw partition image, with an ext2, ext3 or ext4 filesystem, or the raw disk image with such a filesystem
-        as its root. It is not written to.
+      - The raw partition image, with an ext2, ext3, ext4, xfs or btrfs filesystem, or the raw disk image with such a
+        filesystem as its root. It is not written to.
     type: path
     required: true
   src_name:
@@ -65,7 +67,7 @@ options:
   root:
     description:
       - The number of the partition with the root filesystem, for a disk image on which it cannot be told.
-      - Without it the root is the only ext filesystem of the image.
+      - Without it the root is the only filesystem of these kinds in the image.
     type: int
   force:
     description: Write O(dest) even when it exists.

@@ -37,8 +37,15 @@ MOUNT_POINT = "/mnt"
 _CLONE_NEWNS = 0x00020000
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-# A superblock can ask for a kernel panic on errors; the explicit option overrides it.
-_OPTIONS = "loop,rw,nodev,nosuid,noatime,errors=remount-ro"
+_OPTIONS = "loop,rw,nodev,nosuid,noatime"
+# An ext superblock can ask for a kernel panic on errors; the explicit option overrides it.
+# Copies of one image share their UUID, and xfs would refuse the second.
+_OWN_OPTIONS = {
+    "ext2": "errors=remount-ro",
+    "ext3": "errors=remount-ro",
+    "ext4": "errors=remount-ro",
+    "xfs": "nouuid",
+}
 
 
 @contextmanager
@@ -79,9 +86,10 @@ def mounted(runner: Runner, volume: Volume, filesystem: str) -> Iterator[str]:
     with private_mounts():
         runner.run(["mount", "--make-rprivate", "/"])
         place = f"offset={volume.offset},sizelimit={volume.size}"
+        options = ",".join(filter(None, (_OPTIONS, _OWN_OPTIONS.get(filesystem), place)))
         runner.run(
             [
-                *("mount", "-t", filesystem, "-o", f"{_OPTIONS},{place}"),
+                *("mount", "-t", filesystem, "-o", options),
                 *("--", os.path.abspath(volume.path), MOUNT_POINT),
             ]
         )

@@ -18,7 +18,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems imp
 from ansible_collections.voc.cluster.plugins.module_utils._image.probe import SECTOR, has_partition_table, probe
 
 # What a root filesystem can be.
-ROOTS = filesystems.EXT
+ROOTS = (*filesystems.EXT, "xfs", "btrfs")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,13 @@ from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, ImageError, InputError
-from ansible_collections.voc.cluster.plugins.module_utils._image import blocks, contents, filesystems, partitions
+from ansible_collections.voc.cluster.plugins.module_utils._image import (
+    blocks,
+    contents,
+    filesystems,
+    partitions,
+    resize,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Contents, Region
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import MEBIBYTE, Partition, Wish
@@ -105,6 +111,7 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
     except ImageError as error:
         error.where = source
         raise
+    resize.require_possible(found, table.length(table.partitions[-1]), source)
     return Plan(source, disk_size, table, pieces, found)
 
 
@@ -168,7 +175,8 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
     The filesystem is checked before it grows and after; `target` appears when
     everything is done and on disk, or not at all.
 
-    The filesystem begins at 0 until it has grown: resize2fs cuts a regular
+    The filesystem begins at 0 until it has grown: the tools of xfs and btrfs
+    read a file from its beginning, and resize2fs cuts a regular
     file to the size of the filesystem whatever its offset in the file, and so
     would cut off the end of a filesystem that lies further back (e2fsprogs 1.47).
 
@@ -183,12 +191,7 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
     with blocks.new_file(target) as partial:
         os.truncate(partial, length)
         _fill(runner, planned.pieces[-1], Volume(partial, 0, length))
-        volume = Volume(partial, 0, length)
-        filesystems.check(runner, volume, where=planned.source)
-        filesystems.grow(runner, volume)
-        if planned.filesystem.uuid is None:
-            filesystems.set_uuid(runner, volume)
-        filesystems.check(runner, volume, where=planned.source)
+        resize.fill(runner, Volume(partial, 0, length), planned.filesystem, planned.source)
         blocks.insert_hole(runner, partial, offset)
         os.truncate(partial, planned.disk_size)
         for piece, part in zip(planned.pieces[:-1], planned.table.partitions):

@@ -293,6 +293,21 @@ def test_a_filesystem_larger_than_its_partition_is_refused(runner: Runner, tmp_p
         layout.plan(runner, str(disk), None)
 
 
+@pytest.mark.parametrize(("kind", "size"), [("xfs", 320 * MIB), ("btrfs", 128 * MIB)])
+def test_only_root_can_let_other_filesystems_grow(
+    kind: str, size: int, runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, disk = tmp_path / "part", tmp_path / "disk"
+    source.touch()
+    os.truncate(source, size)
+    tool(f"mkfs.{kind}", "-q", source)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(InputError, match=f"{kind} can only grow in a mount, which needs root; run the builder as root"):
+        layout.plan(runner, str(source), 1024 * MIB)
+    volume = _build(runner, source, disk)
+    assert filesystems.identify(volume) == filesystems.identify(Volume(str(source), 0, size))
+
+
 def test_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("words\n" * 1000)
     with pytest.raises(InputError, match="neither a known filesystem nor a partition table"):

@@ -1,0 +1,88 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""Makes a checked root filesystem fill its region: ext in the file, xfs and btrfs in a private mount."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError, ToolError
+from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MOUNT_POINT, mounted, private_mounts
+from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
+from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import MEBIBYTE
+
+# Their tools read a file from its beginning only, and grow nothing that is not mounted.
+_CHECKS = {"xfs": ("xfs_repair", "-n", "-f"), "btrfs": ("btrfs", "check", "--readonly")}
+_GROWS = {"xfs": ("xfs_growfs",), "btrfs": ("btrfs", "filesystem", "resize", "max")}
+
+
+def require_possible(found: Filesystem, region: int, where: str) -> None:
+    """Refuse what cannot be done to a filesystem whose region has `region` bytes.
+
+    Raises:
+        InputError: only root can let it grow.
+    """
+    if _grows(found, region) and not found.is_ext and os.geteuid() != 0:
+        raise InputError(
+            f"{found.type} can only grow in a mount, which needs root",
+            where=where,
+            hint="run the builder as root, leave out the size, or give an image with an ext filesystem",
+        )
+
+
+def fill(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
+    """Check a filesystem that begins its file, let it grow to fill the file, and check it again.
+
+    Args:
+        found: what it was found to be.
+        where: what messages name.
+
+    Raises:
+        DamagedImageError: it has errors that cannot be repaired safely.
+    """
+    if found.is_ext:
+        filesystems.check(runner, volume, where=where)
+        filesystems.grow(runner, volume)
+        if found.uuid is None:
+            filesystems.set_uuid(runner, volume)
+        filesystems.check(runner, volume, where=where)
+        return
+    _check(runner, volume, found, where)
+    if _grows(found, volume.size):
+        _grow_mounted(runner, volume, found)
+        _check(runner, volume, found, where)
+
+
+def _grow_mounted(runner: Runner, volume: Volume, found: Filesystem) -> None:
+    with private_mounts():
+        runner.run(["mount", "--make-rprivate", "/"])
+        # xfs_growfs looks for a mount by its place and takes the first one there, also one that is covered.
+        runner.run(["umount", "--lazy", "--quiet", "--", MOUNT_POINT], accept=range(256))
+        with mounted(runner, volume, found.type) as folder:
+            runner.run([*_GROWS[found.type], folder], limits=TRANSFORM)
+    now = filesystems.identify(volume)
+    if now is None or _grows(now, volume.size):
+        raise ToolError(f"{_GROWS[found.type][0]} did not let the filesystem grow", hint="see that nothing is on /mnt")
+
+
+def _grows(found: Filesystem, region: int) -> bool:
+    return region - (found.size or region) >= MEBIBYTE  # less is what partitions are rounded by
+
+
+def _check(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
+    done = runner.run([*_CHECKS[found.type], os.path.abspath(volume.path)], limits=TRANSFORM, accept=range(256))
+    if done.status != 0:
+        raise DamagedImageError(
+            f"its {found.type} filesystem has errors ({done.complaint})",
+            where=where,
+            hint="shut the guest down cleanly or repair a copy of the image, and give that",
+        )
+
+
+__all__ = ["fill", "require_possible"]
