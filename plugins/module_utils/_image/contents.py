@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems, partitions
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.probe import SECTOR, has_partition_table, probe
@@ -99,7 +99,9 @@ def root_region(seen: Contents, path: str, number: int | None = None) -> Region:
     for region in seen.regions:
         filesystems.refuse_container(region.filesystem, path, region.partition)
     if number is not None:
-        return _region_of(seen, path, number)
+        region = region_of(seen, path, number)
+        filesystems.require(region.volume, ROOTS, where=f"{path}, partition {number}")
+        return region
     known = {region.partition: region.filesystem.type for region in seen.regions if region.filesystem}
     roots = [region for region in seen.regions if known.get(region.partition) in ROOTS]
     if len(roots) == 1:
@@ -111,13 +113,36 @@ def root_region(seen: Contents, path: str, number: int | None = None) -> Region:
     )
 
 
-def _region_of(seen: Contents, path: str, number: int) -> Region:
+def region_of(seen: Contents, path: str, number: int) -> Region:
+    """Return the partition of a number.
+
+    Raises:
+        InputError: there is none.
+    """
+    parts = seen.table.partitions if seen.table else ()
+    there = {part.number for part in parts if not part.is_container}
     for region in seen.regions:
-        if region.partition == number:
-            filesystems.require(region.volume, ROOTS, where=f"{path}, partition {number}")
+        if region.partition == number and number in there:
             return region
-    there = ", ".join(str(region.partition) for region in seen.regions) or "none"
-    raise InputError(f"it has no partition {number} (there are: {there})", where=path, hint="give one of these")
+    listed = ", ".join(map(str, sorted(there))) or "none"
+    raise InputError(f"it has no partition {number} (there are: {listed})", where=path, hint="give one of these")
+
+
+def length(seen: Contents, region: Region, path: str) -> int:
+    """Return how many bytes of a region matter: its filesystem's size where that is known, else all.
+
+    Raises:
+        DamagedImageError: the filesystem is larger than its region.
+    """
+    size = (region.filesystem.size if region.filesystem else None) or region.volume.size
+    if size > region.volume.size:
+        place = "its partition" if seen.table else "the file"
+        raise DamagedImageError(
+            f"the filesystem has {size} bytes but {place} only {region.volume.size}",
+            where=path,
+            hint="fetch the image again",
+        )
+    return size
 
 
 def root_volume(runner: Runner, path: str) -> tuple[Volume, Filesystem]:
@@ -132,4 +157,4 @@ def root_volume(runner: Runner, path: str) -> tuple[Volume, Filesystem]:
     return volume, filesystems.require_ext(volume)
 
 
-__all__ = ["ROOTS", "Contents", "Region", "look", "require_raw", "root_region", "root_volume"]
+__all__ = ["ROOTS", "Contents", "Region", "length", "look", "region_of", "require_raw", "root_region", "root_volume"]

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, ImageError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._image import (
     blocks,
     contents,
@@ -102,7 +102,8 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
     root = contents.root_region(seen, source, options.root)
     label = options.label or (seen.table.label if seen.table else "dos")
     found = filesystems.require(root.volume, contents.ROOTS)
-    last = _root_piece(seen, root, found, source)
+    size = contents.length(seen, root, source)
+    last = Piece(Wish("root", size, root.partition, _partition(seen, root)), root.volume, found)
     pieces = (*_before_root(seen, root, label, options.esp), last)
     wishes = [piece.wish for piece in pieces]
     try:
@@ -113,18 +114,6 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
         raise
     resize.require_possible(found, table.length(table.partitions[-1]), source)
     return Plan(source, disk_size, table, pieces, found)
-
-
-def _root_piece(seen: Contents, root: Region, found: Filesystem, source: str) -> Piece:
-    size = found.size or root.volume.size
-    if size > root.volume.size:
-        place = "its partition" if seen.table else "the file"
-        raise DamagedImageError(
-            f"the filesystem has {size} bytes but {place} only {root.volume.size}",
-            where=source,
-            hint="fetch the image again",
-        )
-    return Piece(Wish("root", size, root.partition, _partition(seen, root)), root.volume, found)
 
 
 def _before_root(seen: Contents, root: Region, label: str, esp: int | None) -> Iterator[Piece]:

@@ -46,17 +46,16 @@ def fill(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
     Raises:
         DamagedImageError: it has errors that cannot be repaired safely.
     """
+    check(runner, volume, found, where)
     if found.is_ext:
-        filesystems.check(runner, volume, where=where)
         filesystems.grow(runner, volume)
         if found.uuid is None:
             filesystems.set_uuid(runner, volume)
-        filesystems.check(runner, volume, where=where)
-        return
-    _check(runner, volume, found, where)
-    if _grows(found, volume.size):
+    elif _grows(found, volume.size):
         _grow_mounted(runner, volume, found)
-        _check(runner, volume, found, where)
+    else:
+        return
+    check(runner, volume, found, where)
 
 
 def _grow_mounted(runner: Runner, volume: Volume, found: Filesystem) -> None:
@@ -75,7 +74,15 @@ def _grows(found: Filesystem, region: int) -> bool:
     return region - (found.size or region) >= MEBIBYTE  # less is what partitions are rounded by
 
 
-def _check(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
+def check(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
+    """Check a filesystem that begins its file; ext is repaired where that loses nothing.
+
+    Raises:
+        DamagedImageError: it has errors, naming `where`.
+    """
+    if found.is_ext:
+        filesystems.check(runner, volume, where=where)
+        return
     done = runner.run([*_CHECKS[found.type], os.path.abspath(volume.path)], limits=TRANSFORM, accept=range(256))
     if done.status != 0:
         raise DamagedImageError(
@@ -85,4 +92,4 @@ def _check(runner: Runner, volume: Volume, found: Filesystem, where: str) -> Non
         )
 
 
-__all__ = ["fill", "require_possible"]
+__all__ = ["check", "fill", "require_possible"]
