@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.plugins.module_utils._boot import bios, initramfs, kernel
+from ansible_collections.voc.cluster.plugins.module_utils._boot import bios, direct, initramfs, kernel
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import packages, system
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import open_tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
+from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbox
 from ansible_collections.voc.cluster.tests.unit.images import make_efi_disk
@@ -99,3 +100,26 @@ def test_a_flavour_without_a_driver_is_named(runner: Runner, partition: Path, ac
     assert str(caught.value) == (
         f"disk: the kernel {installed.version} has no driver e1000, mptspi; install linux-image-amd64 instead."
     )
+
+
+def test_a_partition_image_boots_by_its_kernel_alone(runner: Runner, partition: Path, tmp_path: Path) -> None:
+    volume, found = root_volume(runner, str(partition))
+    line = kernel.command_line(filesystems.require_uuid(found, volume), CONSOLE)
+    with open_tree(runner, volume, found) as files:
+        (installed,) = kernel.choose(system.inspect(files), "disk")
+        direct.export(files, installed, line, str(tmp_path), apply=True)
+    log = tmp_path / "serial.log"
+    argv = [
+        *("qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,-cx16", "-smp", "2", "-m", "1024", "-nic", "none"),
+        *("-drive", f"file={partition},format=raw,if=virtio,snapshot=on", "-display", "none"),
+        *("-kernel", tmp_path / "vmlinuz", "-initrd", tmp_path / "initramfs"),
+        *("-append", (tmp_path / "cmdline").read_text().strip(), "-serial", f"file:{log}"),
+    ]
+    log.touch()
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL) as machine:
+        try:
+            # It has the fstab of another machine still, whose swap the boot waits for.
+            console_until(log, b"EXT4-fs (vda): mounted filesystem")
+            console_until(log, b"systemd[1]: Hostname set to")
+        finally:
+            machine.kill()
