@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._boot import grub, uefi
+from ansible_collections.voc.cluster.plugins.module_utils._boot import grub, pygrub, uefi
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system
@@ -33,6 +33,7 @@ class Inspection:
         guest: what is in there.
         firmware: the firmwares for which it has a boot loader: ``bios``, ``uefi``.
         missing: what the image lacks to boot by itself.
+        pygrub_obstacle: why Xen's pygrub could not boot it; None when it could.
     """
 
     contents: Contents
@@ -40,6 +41,7 @@ class Inspection:
     guest: Guest | None
     firmware: tuple[str, ...]
     missing: tuple[str, ...]
+    pygrub_obstacle: str | None
 
 
 def inspect_raw(runner: Runner, path: str) -> Inspection:
@@ -57,9 +59,14 @@ def inspect_raw(runner: Runner, path: str) -> Inspection:
         )
     roots = [region.volume for region in seen.regions if region.filesystem and region.filesystem.is_ext]
     root = roots[0] if len(roots) == 1 else None
-    guest = system.inspect(ExtTree(runner, root)) if root else None
+    guest = None
+    obstacle: str | None = "its root filesystem could not be read"
+    if root:
+        files = ExtTree(runner, root)
+        guest = system.inspect(files)
+        obstacle = pygrub.obstacle(files, guest)
     firmware = tuple(_firmware(runner, path, seen))
-    return Inspection(seen, root, guest, firmware, tuple(_missing(seen, guest, firmware)))
+    return Inspection(seen, root, guest, firmware, tuple(_missing(seen, guest, firmware)), obstacle)
 
 
 def _firmware(runner: Runner, path: str, seen: Contents) -> Iterator[str]:

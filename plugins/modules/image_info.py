@@ -130,6 +130,14 @@ firmware:
   type: list
   elements: str
   sample: [bios, uefi]
+pygrub:
+  description:
+    - Whether Xen's pygrub could boot the image, and what keeps it from that.
+    - V(none) when the image was not looked into.
+    - It reads the root filesystem's own configuration of GRUB or extlinux, on a partition image as on a disk.
+  returned: success
+  type: dict
+  sample: {bootable: false, obstacle: there is no configuration of GRUB or extlinux}
 missing:
   description: What the image lacks to boot by itself.
   returned: success
@@ -191,7 +199,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
 def describe(inspection: Inspection | None) -> dict[str, t.Any]:
     """Return an inspection as the module's result."""
     if inspection is None:
-        return {"layout": None, "filesystems": [], "guest": None, "firmware": [], "missing": [], "summary": []}
+        return {"layout": None, "filesystems": [], "guest": None, "firmware": [], "pygrub": None, "missing": [], "summary": []}
     table = inspection.contents.table
     return {
         "layout": inspection.contents.layout,
@@ -203,6 +211,7 @@ def describe(inspection: Inspection | None) -> dict[str, t.Any]:
         ],
         "guest": asdict(inspection.guest) if inspection.guest else None,
         "firmware": list(inspection.firmware),
+        "pygrub": {"bootable": inspection.pygrub_obstacle is None, "obstacle": inspection.pygrub_obstacle},
         "missing": list(inspection.missing),
         "summary": summary(inspection),
     }

@@ -17,6 +17,7 @@ grub-core/boot/i386/pc/boot.S and diskboot.S.
 from __future__ import annotations
 
 import os
+import re
 import struct
 import tempfile
 from collections.abc import Sequence
@@ -213,7 +214,9 @@ def _entry(kernel: Kernel, root_uuid: str, command_line: str, title: str) -> str
 
 
 def _word(path: str) -> str:
-    """Return a guest path as one word of GRUB's script."""
+    """Return a guest path as one word of GRUB's script; plain ones as they are, for pygrub knows no quotes."""
+    if re.fullmatch(r"[A-Za-z0-9/._+~-]+", path):
+        return path
     quoted = path.replace("'", "'\\''")
     return f"'{quoted}'"
 

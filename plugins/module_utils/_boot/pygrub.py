@@ -17,6 +17,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, printable
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Guest
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
@@ -30,9 +31,9 @@ _CONFIGURATIONS = (
 )
 _ENTRY = re.compile(r"menuentry [\"'].*?[\"'] .*\{|title\s|label\s", re.IGNORECASE)
 _KERNEL = re.compile(r"(?:linux(?:16)?|kernel|module)\s+(\S+)", re.IGNORECASE)
-_INITRAMFS = re.compile(r"(?:initrd(?:16)?|module)\s+(\S+)", re.IGNORECASE)
+_INITRAMFS = re.compile(r"(?:(?:initrd(?:16)?|module)\s+|append\s.*\binitrd=)(\S+)", re.IGNORECASE)
 _DEVICE = re.compile(r"\([^)]*\)")
-_PARAVIRTUAL = re.compile(r"^CONFIG_(?:XEN_PV|PVH|XEN_PVH|XEN|PARAVIRT_XEN)=y$", re.MULTILINE)
+_PARAVIRTUAL = re.compile(r"^CONFIG_(?:XEN_PV|XEN_PVH|PVH)=y$", re.MULTILINE)
 
 
 def obstacle(view: View, guest: Guest) -> str | None:
@@ -40,6 +41,13 @@ def obstacle(view: View, guest: Guest) -> str | None:
 
     Only the first entry is looked at.
     """
+    try:
+        return _find_obstacle(view, guest)
+    except GuestError as error:
+        return error.found
+
+
+def _find_obstacle(view: View, guest: Guest) -> str | None:
     path = next((name for name in _CONFIGURATIONS if system.exists(view, name)), None)
     if path is None:
         return "there is no configuration of GRUB or extlinux"
@@ -53,7 +61,7 @@ def obstacle(view: View, guest: Guest) -> str | None:
             return f"the first entry of {path} names no {kind}"
         # Older configurations name Xen itself first, and the kernel as its first module.
         if not any(_is_file(view, name, path) for name in named):
-            return f"the {kind} that {path} names first is not there: {named[0][:200]}"
+            return f"the {kind} that {path} names first is not there: {printable(named[0][:200])}"
     return _kernel_obstacle(view, guest)
 
 
@@ -85,7 +93,9 @@ def _kernel_obstacle(view: View, guest: Guest) -> str | None:
     if kernel is None:
         return None  # the names were others than Linux distributions have
     config = tree.read_text(view, f"/boot/config-{kernel.version}")
-    if config and not _PARAVIRTUAL.search(config):
+    # Before Linux 4.12 there was one setting for all that concerns Xen.
+    older = config and "\nCONFIG_XEN=y\n" in config and "CONFIG_XEN_PV" not in config
+    if config and not older and not _PARAVIRTUAL.search(config):
         return f"the kernel {kernel.version} is not made for Xen's paravirtual machines"
     return None
 

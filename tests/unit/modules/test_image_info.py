@@ -19,6 +19,8 @@ def test_a_disk_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert [(fs["partition"], fs["offset"], fs["uuid"]) for fs in seen["filesystems"]] == [(1, MIB, UUID)]
     assert (seen["guest"]["id"], seen["guest"]["version"]) == ("debian", "13")
     assert seen["missing"] == ["boot loader", "initramfs"]
+    assert seen["firmware"] == []
+    assert seen["pygrub"] == {"bootable": False, "obstacle": "there is no configuration of GRUB or extlinux"}
 
 
 def test_a_qcow2_image_is_not_looked_into(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
