@@ -4,6 +4,7 @@ PYTHON ?= python3
 IMAGE ?=
 SITE ?= inventories/quickstart
 RELEASE ?=
+FIRMWARE ?= bios
 ARGS ?=
 ONLY ?=
 PYTEST_ARGS ?=
@@ -35,8 +36,8 @@ contextualize: setup ## Fit an image to a site and publish it (IMAGE=the sample,
 sample: setup ## Make the sample partition image
 	@$(RUN) tools/make-sample-image $(SAMPLE)
 
-boot: setup ## Boot a release in QEMU (RELEASE=the newest)
-	@$(RUN) python tools/boot.py $${RELEASE:+"$$RELEASE"}
+boot: setup ## Boot a release in QEMU (RELEASE=the newest, FIRMWARE=bios)
+	@$(RUN) python tools/boot.py --firmware $(FIRMWARE) $${RELEASE:+"$$RELEASE"}
 
 test: setup-test ## Run every check and test below; stop at the first that fails
 	@tools/test

@@ -36,7 +36,7 @@ def main() -> None:
     if not any((Path(folder) / QEMU).exists() for folder in os.get_exec_path()):
         sys.exit(f"boot: {QEMU} is not installed; install the package qemu-system-x86.")
     port = options.port or free_port()
-    accelerator = "kvm" if kvm_boots(image, disk_format) else "tcg"
+    accelerator = "kvm" if kvm_boots(image, disk_format, options.firmware) else "tcg"
     command = [
         *qemu(image, disk_format, accelerator),
         *firmware(options.firmware),
@@ -112,13 +112,14 @@ def qemu_major() -> int:
     return int(words[words.index("version") + 1].split(".")[0])
 
 
-def kvm_boots(image: Path, disk_format: str) -> bool:
+def kvm_boots(image: Path, disk_format: str, firmware_name: str) -> bool:
     """Say whether a kernel starts under KVM here: /dev/kvm may exist and yet run no guest."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     with tempfile.TemporaryDirectory() as folder:
         log, words = Path(folder) / "serial.log", Path(folder) / "words.log"
-        command = [*qemu(image, disk_format, "kvm"), "-nic", "none", "-display", "none", "-serial", f"file:{log}"]
+        command = [*qemu(image, disk_format, "kvm"), *firmware(firmware_name)]
+        command += ["-nic", "none", "-display", "none", "-serial", f"file:{log}"]
         with words.open("wb") as output:
             trial = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:

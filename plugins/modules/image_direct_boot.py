@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: image_kernel
+module: image_direct_boot
 short_description: Copy an image's kernel out, to start it without a boot loader
 version_added: 0.1.0
 description:
@@ -49,7 +49,7 @@ options:
 
 EXAMPLES = r"""
 - name: Give Xen what it starts
-  voc.cluster.image_kernel:
+  voc.cluster.image_direct_boot:
     image: /var/lib/voc-cluster/work/starworker/root.img
     dest: /srv/voc/kernels/starworker
     kernel_options: [console=hvc0]

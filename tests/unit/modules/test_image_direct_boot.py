@@ -37,26 +37,26 @@ def test_the_kernel_is_copied_out_once(
         "kernel_options": ["console=hvc0"],
         "drivers": ["xen_blkfront"],
     }
-    told = run_module("image_kernel", capsys, check=True, **options)
+    told = run_module("image_direct_boot", capsys, check=True, **options)
     assert not (tmp_path / "a").exists()
-    done = run_module("image_kernel", capsys, **options)
+    done = run_module("image_direct_boot", capsys, **options)
     assert told["written"] == done["written"] == ["vmlinuz", "initramfs", "cmdline"]
     assert (done["changed"], done["kernel"], done["command_line"]) == (True, "6.1.0", LINE)
     out = tmp_path / "a" / "out"
     assert _contents(out) == {"vmlinuz": b"kernel", "initramfs": b"", "cmdline": f"{LINE}\n".encode()}
     assert {path.stat().st_mode & 0o777 for path in out.iterdir()} == {0o644}
-    assert not run_module("image_kernel", capsys, **options)["changed"]
+    assert not run_module("image_direct_boot", capsys, **options)["changed"]
     (out / "vmlinuz").write_bytes(b"another")
-    assert run_module("image_kernel", capsys, check=True, **options)["written"] == ["vmlinuz"]
+    assert run_module("image_direct_boot", capsys, check=True, **options)["written"] == ["vmlinuz"]
     assert (out / "vmlinuz").read_bytes() == b"another"
-    assert run_module("image_kernel", capsys, **options)["written"] == ["vmlinuz"]
+    assert run_module("image_direct_boot", capsys, **options)["written"] == ["vmlinuz"]
     assert (out / "vmlinuz").read_bytes() == b"kernel"
     assert image.read_bytes() == before
 
 
 def test_a_kernel_without_a_driver_is_refused(part: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    result = run_module("image_kernel", capsys, image=str(part), dest=str(out), drivers=["xen_netfront"])
+    result = run_module("image_direct_boot", capsys, image=str(part), dest=str(out), drivers=["xen_netfront"])
     assert result["failed"]
     assert result["msg"] == f"{part}: the kernel 6.1.0 has no driver xen_netfront; install a kernel that has it."
     assert not out.exists()
