@@ -113,6 +113,8 @@ def summary(inspection: Inspection) -> list[str]:
             lines.append(f"{place}{found.type}{label}{used}")
     if inspection.guest:
         lines += _describe(inspection.guest)
+    if inspection.firmware:
+        lines.append(f"boot loader on the disk for: {', '.join(inspection.firmware)}")
     lacking = ", ".join(inspection.missing)
     return [*lines, f"to boot it lacks: {lacking}" if lacking else "it lacks nothing to boot"]
 

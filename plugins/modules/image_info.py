@@ -199,7 +199,15 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
 def describe(inspection: Inspection | None) -> dict[str, t.Any]:
     """Return an inspection as the module's result."""
     if inspection is None:
-        return {"layout": None, "filesystems": [], "guest": None, "firmware": [], "pygrub": None, "missing": [], "summary": []}
+        return {
+            "layout": None,
+            "filesystems": [],
+            "guest": None,
+            "firmware": [],
+            "pygrub": None,
+            "missing": [],
+            "summary": [],
+        }
     table = inspection.contents.table
     return {
         "layout": inspection.contents.layout,

@@ -8,7 +8,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._boot import grub, uef
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
-from ansible_collections.voc.cluster.plugins.module_utils._inspect import inspect_raw, require_bootable
+from ansible_collections.voc.cluster.plugins.module_utils._inspect import inspect_raw, require_bootable, summary
 from ansible_collections.voc.cluster.tests.unit.images import (
     EFI_DISK_SYSTEM,
     MIB,
@@ -63,6 +63,7 @@ def test_a_disk_can_boot_by_the_firmwares_it_has_a_loader_for(runner: Runner, tm
     uefi.place(runner, b"loader", Volume(str(disk), EFI_DISK_SYSTEM, 8 * MIB))
     seen = inspect_raw(runner, str(disk))
     assert (seen.firmware, seen.missing) == (("uefi",), ())
+    assert summary(seen)[-2:] == ["boot loader on the disk for: uefi", "it lacks nothing to boot"]
     for enough in (None, "uefi"):
         require_bootable(runner, str(disk), seen, enough)
     for more in ("bios", "both"):
