@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 import shutil
@@ -24,8 +25,10 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import (
     Attributes,
     Delete,
     GuestTree,
+    HostFile,
     PutDirectory,
     PutFile,
+    PutHostFile,
     PutSymlink,
     SetAttributes,
 )
@@ -191,6 +194,50 @@ def test_a_huge_file_is_refused(guest: GuestTree) -> None:
         guest.read("/huge")
 
 
+def test_digests_are_those_of_the_content(guest: GuestTree) -> None:
+    contents = {
+        "/etc/plain": b"plain\n",
+        "/etc/nothing": b"",
+        "/huge": bytes(tree.READ_LIMIT + 1),
+        **{f"/awkward/{name}": os.fsencode(name) for name in AWKWARD},
+    }
+    expected = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+    assert guest.digests(list(contents)) == expected
+    for path in ("/etc/relative", "/dev/fifo", "/empty"):
+        with pytest.raises(GuestError, match="not a regular file"):
+            guest.digests([path])
+
+
+def test_what_is_expected_is_seen_as_it_is(guest: GuestTree) -> None:
+    guest.expect(["/awkward", "/empty", "/absent/below", "/etc/plain/below", "/etc/loop/below", "/dev", "/"])
+    test_lstat_tells_kind_mode_owner_and_size(guest)
+    test_listdir_gives_every_name(guest)
+
+
+def test_a_file_of_the_builder_is_copied_in_once(guest: GuestTree, host_file: HostFile) -> None:
+    def planned() -> Plan:
+        plan = Plan(guest)
+        plan.copy_in("/etc/relative", host_file)  # a link to plain
+        plan.copy_in("/new/host", host_file, Attributes(0o600))
+        return plan
+
+    first = planned()
+    changed = [(type(change), change.path) for change in first.changes()]
+    assert sorted(changed, key=str) == sorted(
+        [(PutHostFile, "/etc/plain"), (PutDirectory, "/new"), (PutHostFile, "/new/host")], key=str
+    )
+    first.apply()
+    assert guest.lstat("/etc/plain") == tree.Entry("file", Attributes(0o4750, 100005, 100007), host_file.size)
+    assert planned().changes() == []
+    guest.apply([SetAttributes("/new/host", Attributes(0o644))])
+    assert planned().changes() == [SetAttributes("/new/host", Attributes(0o600))]
+    # Another content of the same size is no equal content.
+    other = bytearray(Path(host_file.path).read_bytes())
+    other[-1] ^= 1
+    guest.apply([PutFile("/new/host", bytes(other), Attributes(0o600), replaces=True)])
+    assert planned().changes() == [PutHostFile("/new/host", host_file, Attributes(0o600), replaces=True)]
+
+
 def test_special_files_keep_their_kind(guest: GuestTree) -> None:
     """Permission bits can be set on files and directories only; see tree.SetAttributes."""
     plan = Plan(guest)
@@ -200,10 +247,23 @@ def test_special_files_keep_their_kind(guest: GuestTree) -> None:
 
 # What a batch does, in the drivers' own terms.
 
+
+@pytest.fixture
+def host_file(tmp_path: Path) -> HostFile:
+    """Return a file of the builder, with a hole, an awkward name, and a mode of its own."""
+    path = tmp_path / 'on "the" builder'
+    with path.open("wb") as file:
+        file.write(b"first")
+        file.seek(3 << 20)
+        file.write(b"last")
+    path.chmod(0o400)
+    return HostFile(str(path), path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
 LONG_TARGET = "../" * 30 + "etc/plain"
 
 
-def batch() -> list[tree.Change]:
+def batch(host_file: HostFile) -> list[tree.Change]:
     return [
         Delete("/etc/unwanted", "file"),
         Delete("/etc/relative", "symlink"),
@@ -218,8 +278,9 @@ def batch() -> list[tree.Change]:
         PutFile("/etc/plain", b"replaced\n", Attributes(0o4750, 100005, 100007), replaces=True),
         PutFile("/etc/nothing", b"something\n", Attributes(), replaces=True),
         PutFile("/etc/labelled", b"replaced\n", Attributes(0o670), replaces=True),
+        PutHostFile("/etc/host", host_file, Attributes(0o640, 5, 6), replaces=False),
+        PutHostFile("/etc/shared", host_file, Attributes(0o600), replaces=True),
         *(PutFile(f"/awkward/{name}", b"replaced\n", Attributes(0o640), replaces=True) for name in AWKWARD),
-        PutFile("/etc/shared", b"secret\n", Attributes(0o600), replaces=True),
         PutDirectory("/empty/new dir", Attributes(0o750, 8, 9)),
         *(PutFile(f"/empty/new dir/{name}", b"made\n", Attributes(), replaces=False) for name in AWKWARD),
         PutDirectory("/-dash", Attributes(0o755)),
@@ -258,13 +319,13 @@ def _attributes(path: str) -> list[str]:
 
 
 @pytest.fixture
-def results(runner: Runner, image: Path, tmp_path: Path) -> dict[str, Path]:
+def results(runner: Runner, image: Path, tmp_path: Path, host_file: HostFile) -> dict[str, Path]:
     """Return the image after the batch, by driver."""
     images = {}
     for driver in ("ext", "mounted"):
         images[driver] = Path(shutil.copyfile(image, tmp_path / f"{driver}.img"))
         with opened(runner, images[driver], driver) as files:
-            files.apply(batch())
+            files.apply(batch(host_file))
     return images
 
 
@@ -279,7 +340,7 @@ def test_both_drivers_leave_the_same_tree(runner: Runner, results: dict[str, Pat
 
 @pytest.mark.root
 @pytest.mark.parametrize("driver", ["ext", "mounted"])
-def test_a_batch_does_what_it_says(runner: Runner, results: dict[str, Path], driver: str) -> None:
+def test_a_batch_does_what_it_says(runner: Runner, results: dict[str, Path], host_file: HostFile, driver: str) -> None:
     """The two could also be wrong alike."""
     seen = snapshot(runner, results[driver])
     regular = stat.S_IFREG
@@ -289,6 +350,9 @@ def test_a_batch_does_what_it_says(runner: Runner, results: dict[str, Path], dri
     assert seen["etc/linked"] == (regular | 0o2711, 13, 100014, 1, b"linked\n", {})
     assert seen["etc/large"][4] == b"large\n" * 100_000
     assert seen["etc/zeros"][4] == bytes(70_000)
+    content = Path(host_file.path).read_bytes()
+    assert seen["etc/host"] == (regular | 0o640, 5, 6, 1, content, {})
+    assert seen["etc/shared"][4] == content
     assert seen["empty/new dir"][:4] == (stat.S_IFDIR | 0o750, 8, 9, 2)
     assert seen["etc/relative"][4] == LONG_TARGET
     assert seen["-dash/-link"][4] == "-target with space"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import (
     Attributes,
@@ -13,6 +15,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import (
     GuestTree,
     PutDirectory,
     PutFile,
+    PutHostFile,
     PutSymlink,
 )
 
@@ -60,6 +63,9 @@ class MemoryTree(GuestTree):
         assert self.nodes[path][0].kind == "file"
         return self.nodes[path][1]
 
+    def digests(self, paths: Collection[str]) -> dict[str, str]:
+        return {path: hashlib.sha256(self.read(path)).hexdigest() for path in paths}
+
     def apply(self, changes: Sequence[Change]) -> None:
         self.applied.extend(changes)
         for change in changes:
@@ -72,6 +78,9 @@ class MemoryTree(GuestTree):
             elif isinstance(change, PutFile):
                 assert change.replaces == (change.path in self.nodes)
                 self.add(change.path, change.content, change.attributes)
+            elif isinstance(change, PutHostFile):
+                assert change.replaces == (change.path in self.nodes)
+                self.add(change.path, Path(change.source.path).read_bytes(), change.attributes)
             elif isinstance(change, PutDirectory):
                 assert change.path not in self.nodes
                 self.add(change.path, None, change.attributes)

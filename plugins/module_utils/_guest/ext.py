@@ -6,10 +6,11 @@
 
 """GuestTree for ext2/3/4 through debugfs: no root, no loop device, no mount.
 
-One debugfs process lists a directory or reads a file; all changes go through
-one more. debugfs reads its commands as lines and reports failure only as text
-on standard error, so a name that a line cannot hold is refused before anything
-is done, and any unexpected word on standard error is a failure.
+One debugfs process lists a directory or reads a file, or many at once where
+that is known beforehand; all changes go through one more. debugfs reads its
+commands as lines and reports failure only as text on standard error, so a name
+that a line cannot hold is refused before anything is done, and any unexpected
+word on standard error is a failure.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import re
 import struct
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Completed, Runner
@@ -46,9 +47,13 @@ _FAST_LINK = b'Fast link dest: "'
 
 # What debugfs prints of each command in a file of commands, and of an inode by stat.
 _ASKED = re.compile(rb"^debugfs: stat <(\d+)>$", re.MULTILINE)
+_ASKED_LIST = re.compile(rb"^debugfs: ls -p <(\d+)>$", re.MULTILINE)
 _LINKS = re.compile(rb"^Links: (\d+)", re.MULTILINE)
 _ATTRIBUTE_BLOCK = re.compile(rb"^File ACL: (\d+)", re.MULTILINE)
 _ATTRIBUTE = re.compile(rb"^  ([\w.@-]+) \(\d+\)", re.MULTILINE)
+
+# How much of the guest lies on the builder at any moment while files are compared, in bytes.
+_BATCH = 64 << 20
 
 _ACL_OWNER, _ACL_GROUP, _ACL_MASK, _ACL_OTHER = 0x01, 0x04, 0x10, 0x20
 
@@ -73,7 +78,9 @@ class ExtTree(GuestTree):
     def __init__(self, runner: Runner, volume: Volume) -> None:
         self._runner = runner
         self._volume = volume
+        # What was read stays true until `apply`.
         self._listings: dict[str, dict[str, tuple[int, Entry]]] = {}
+        self._targets: dict[str, str] = {}
 
     def lstat(self, path: str) -> Entry | None:
         found = self._find(path)
@@ -83,6 +90,12 @@ class ExtTree(GuestTree):
         return [name for name in self._list(path) if name not in (".", "..")]
 
     def readlink(self, path: str) -> str:
+        # Every path below a merged /lib is resolved through one link.
+        if path not in self._targets:
+            self._targets[path] = self._readlink(path)
+        return self._targets[path]
+
+    def _readlink(self, path: str) -> str:
         inode, entry = self._require(path)
         if entry.size >= 60:  # shorter ones are kept in the inode itself
             target = self._ask(f"cat <{inode}>")
@@ -109,6 +122,61 @@ class ExtTree(GuestTree):
         if os.stat(target).st_size != size:
             raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
 
+    def digests(self, paths: Collection[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for batch in self._batches(paths):
+            with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
+                copies = {path: os.path.join(folder, str(number)) for number, path in enumerate(batch)}
+                lines = [f"dump <{self.number(path)}> {_quote(copy, copy)}" for path, copy in copies.items()]
+                self._read(["-f", _write_lines(folder, lines)])
+                for path, copy in copies.items():
+                    with open(copy, "rb") as file:
+                        found[path] = tree.sha256(file)
+        return found
+
+    def _batches(self, paths: Collection[str]) -> Iterator[list[str]]:
+        batch: list[str] = []
+        size = 0
+        for path in paths:
+            _inode, entry = self._require(path)
+            if entry.kind != "file":
+                raise GuestError("it is not a regular file", where=path)
+            if batch and size + entry.size > _BATCH:
+                yield batch
+                batch, size = [], 0
+            batch.append(path)
+            size += entry.size
+        if batch:
+            yield batch
+
+    def expect(self, folders: Collection[str]) -> None:
+        wanted = {"/"}
+        for folder in folders:
+            above = folder
+            while above not in wanted:
+                wanted.add(above)
+                above = tree.parent(above)
+        for depth in sorted({_depth(folder) for folder in wanted}):
+            # What was found on one level says which directories of the next are there.
+            self._list_all([folder for folder in wanted if _depth(folder) == depth])
+
+    def _list_all(self, folders: Collection[str]) -> None:
+        """Read those of some directories that are there and not known yet, if there are several."""
+        numbers: dict[int, str] = {}
+        for folder in folders:
+            found = None if folder in self._listings else self._find(folder)
+            if found and found[1].kind == "directory":
+                numbers[found[0]] = folder
+        if len(numbers) < 2:
+            return
+        with tempfile.TemporaryDirectory(prefix="voc-ext-") as work:
+            script = _write_lines(work, [f"ls -p <{number}>" for number in numbers])
+            _start, *pieces = _ASKED_LIST.split(self._read(["-f", script]))
+        for number, shown in zip(pieces[::2], pieces[1::2]):
+            asked = numbers.pop(int(number), None)
+            if asked:
+                self._listings[asked] = parse_listing(shown)
+
     def apply(self, changes: Sequence[tree.Change]) -> None:
         found = identify(self._volume)
         if found and found.incompatible & _NEEDS_RECOVERY:
@@ -124,6 +192,7 @@ class ExtTree(GuestTree):
                 commands.add(change)
             self._do(_write_lines(folder, commands.lines))
         self._listings.clear()
+        self._targets.clear()
         if any(inode.attribute_block for inode in going.values()):
             # debugfs 1.47 removes an inode but not its block of attributes; e2fsck frees that.
             check(self._runner, self._volume)
@@ -142,7 +211,7 @@ class ExtTree(GuestTree):
             self.number(change.path)
             for change in changes
             if isinstance(change, (tree.Delete, tree.SetAttributes))
-            or (isinstance(change, tree.PutFile) and change.replaces)
+            or (isinstance(change, (tree.PutFile, tree.PutHostFile)) and change.replaces)
         }
         if not going:
             return {}
@@ -225,7 +294,9 @@ class _Script:
         self.lines.append(f"cd {_quote(above or '/', change.path)}")
         word = _quote(name, change.path)
         if isinstance(change, tree.PutFile):
-            self._put_file(change, word)
+            self._put_file(change, word, self._new_file(change.content))
+        elif isinstance(change, tree.PutHostFile):
+            self._put_file(change, word, os.path.abspath(change.source.path))
         elif isinstance(change, tree.PutDirectory):
             self.lines.append(f"mkdir {word}")
             self._attributes(word, 0o040000, change.attributes)
@@ -269,8 +340,7 @@ class _Script:
             self.lines += [f"ea_rm {word} {name}" for name in inode.attributes]
         self.lines.append(f"{command} {word}")
 
-    def _put_file(self, change: tree.PutFile, word: str) -> None:
-        content = self._new_file(change.content)
+    def _put_file(self, change: tree.PutFile | tree.PutHostFile, word: str, content: str) -> None:
         kept: list[tuple[str, str]] = []
         if change.replaces:
             names = self._going[self._source.number(change.path)].attributes
@@ -292,6 +362,10 @@ class _Script:
         with open(path, "wb") as file:
             file.write(content)
         return path
+
+
+def _depth(folder: str) -> int:
+    return 0 if folder == "/" else folder.count("/")
 
 
 def complaints(done: Completed) -> str:

@@ -21,7 +21,7 @@ import secrets
 import shutil
 import stat
 import typing as t
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
@@ -133,14 +133,21 @@ class MountedTree(GuestTree):
         with self._open(path, maximum) as file, open(target, "wb") as copy:
             shutil.copyfileobj(file, copy, 1 << 20)
 
-    def _open(self, path: str, maximum: int) -> t.BinaryIO:
-        """Open a regular file of at most `maximum` bytes."""
+    def digests(self, paths: Collection[str]) -> dict[str, str]:
+        found = {}
+        for path in paths:
+            with self._open(path) as file:
+                found[path] = tree.sha256(file)
+        return found
+
+    def _open(self, path: str, maximum: int | None = None) -> t.BinaryIO:
+        """Open a regular file, of at most `maximum` bytes where that is given."""
         with self._folder(path) as (folder, name):
             # Opening a FIFO could wait for ever, and opening a device do something.
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISREG(found.st_mode):
                 raise GuestError("it is not a regular file", where=path)
-            if found.st_size > maximum:
+            if maximum is not None and found.st_size > maximum:
                 raise tree.too_large(path, found.st_size)
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
             descriptor = os.open(name, flags, dir_fd=folder)
@@ -172,7 +179,7 @@ class MountedTree(GuestTree):
 
 
 def _apply(folder: int, name: str, change: tree.Change) -> None:
-    if isinstance(change, tree.PutFile):
+    if isinstance(change, (tree.PutFile, tree.PutHostFile)):
         _put_file(folder, name, change)
     elif isinstance(change, tree.PutDirectory):
         os.mkdir(name, dir_fd=folder)
@@ -187,14 +194,18 @@ def _apply(folder: int, name: str, change: tree.Change) -> None:
         os.unlink(name, dir_fd=folder)
 
 
-def _put_file(folder: int, name: str, change: tree.PutFile) -> None:
+def _put_file(folder: int, name: str, change: tree.PutFile | tree.PutHostFile) -> None:
     """Write beside the old file and rename over it: other hard links keep their content."""
     beside = f".voc-{secrets.token_hex(8)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(beside, flags, 0o600, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(change.content)
+            if isinstance(change, tree.PutFile):
+                file.write(change.content)
+            else:
+                with open(change.source.path, "rb") as source:
+                    shutil.copyfileobj(source, file)
             file.flush()
             os.fchown(file.fileno(), change.attributes.uid, change.attributes.gid)
             if change.replaces:

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import os
 import typing as t
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ToolError, printable
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree, HostFile
 
 _SHOWN_LIMIT = 64 << 10
 _NAME_LIMIT = 255  # linux/limits.h: NAME_MAX and PATH_MAX
@@ -28,11 +29,12 @@ _PATH_LIMIT = 4096
 
 @dataclass(frozen=True)
 class _Node:
-    """What a path will be; `content` None in a file means: as it is in the guest."""
+    """What a path will be; a file with neither `content` nor `source` is as it is in the guest."""
 
     entry: Entry
     content: bytes | None = None
     target: str = ""
+    source: HostFile | None = None
 
 
 class Plan:
@@ -76,7 +78,13 @@ class Plan:
         node = self._nodes.get(path)
         if node and node.content is not None:
             return node.content
+        if node and node.source:
+            return _read_host_file(node.source, path)
         return self._base.read(path)
+
+    def expect(self, folders: Collection[str]) -> None:
+        """See `GuestTree`."""
+        self._base.expect(folders)
 
     # What shall be there. These take any guest path.
 
@@ -86,12 +94,13 @@ class Plan:
         Args:
             attributes: None keeps those of an existing file.
         """
-        real, entry = tree.lookup(self, path)
-        if entry and entry.kind != "file":
-            raise GuestError(f"a {entry.kind} stands where a file should be", where=path)
-        self._make_parents(real)
-        kept = entry.attributes if entry else Attributes()
+        real, kept = self._make_room(path)
         self._nodes[real] = _Node(Entry("file", attributes or kept, len(content)), content)
+
+    def copy_in(self, path: str, source: HostFile, attributes: Attributes | None = None) -> None:
+        """Make a file of one on the builder, as `write` does it; its content is never held in memory."""
+        real, kept = self._make_room(path)
+        self._nodes[real] = _Node(Entry("file", attributes or kept, source.size), source=source)
 
     def make_directory(self, path: str, attributes: Attributes | None = None) -> None:
         """Make a directory and its parents; an existing one takes on given attributes."""
@@ -139,6 +148,14 @@ class Plan:
                 self.remove(f"{real}/{name}")
         self._nodes[real] = None
 
+    def _make_room(self, path: str) -> tuple[str, Attributes]:
+        """Return where a file is to be written, and the attributes that it would keep."""
+        real, entry = tree.lookup(self, path)
+        if entry and entry.kind != "file":
+            raise GuestError(f"a {entry.kind} stands where a file should be", where=path)
+        self._make_parents(real)
+        return real, entry.attributes if entry else Attributes()
+
     def _make_parents(self, real: str) -> None:
         if len(os.fsencode(real.rpartition("/")[2])) > _NAME_LIMIT:
             raise GuestError(f"a name is longer than {_NAME_LIMIT} bytes", where=real)
@@ -148,9 +165,8 @@ class Plan:
             self._nodes[above] = _Node(Entry("directory", Attributes(0o755)))
 
     def _change_attributes(self, real: str, entry: Entry, attributes: Attributes) -> None:
-        node = self._nodes.get(real)
-        content = node.content if node else None
-        self._nodes[real] = _Node(replace(entry, attributes=attributes), content)
+        node = self._nodes.get(real) or _Node(entry)
+        self._nodes[real] = replace(node, entry=replace(entry, attributes=attributes))
 
     # The outcome.
 
@@ -158,14 +174,27 @@ class Plan:
         """Return what must be done, removals first and parents before children."""
         removals: list[tree.Change] = []
         additions: list[tree.Change] = []
+        self._base.expect({tree.parent(path) for path in self._nodes})
+        equal = self._equal_host_files()
         for path in sorted(self._nodes, key=lambda name: name.count("/")):
             before, node = self._base.lstat(path), self._nodes[path]
             if before and (node is None or self._must_go(path, before, node)):
                 removals.append(tree.Delete(path, before.kind))
                 before = None
-            if node and not (before and self._same(path, before, node)):
-                additions.append(self._addition(path, before, node))
+            if node and not (before and self._same(path, before, node, equal)):
+                additions.append(self._addition(path, before, node, equal))
         return [*reversed(removals), *additions]
+
+    def _equal_host_files(self) -> set[str]:
+        """Return the paths at which the guest already has the content of a file on the builder."""
+        sources = {}
+        for path, node in self._nodes.items():
+            if node and node.source:
+                before = self._base.lstat(path)
+                if before and before.kind == "file" and before.size == node.source.size:
+                    sources[path] = node.source.sha256
+        found = self._base.digests(sources) if sources else {}
+        return {path for path, sha256 in sources.items() if found[path] == sha256}
 
     def _must_go(self, path: str, before: Entry, node: _Node) -> bool:
         """Say whether what stands there cannot become the new thing in its place."""
@@ -173,25 +202,29 @@ class Plan:
             return self._base.readlink(path) != node.target
         return node.entry.kind != before.kind
 
-    def _same(self, path: str, before: Entry, node: _Node) -> bool:
+    def _same(self, path: str, before: Entry, node: _Node, equal: set[str]) -> bool:
         if node.entry.kind != before.kind:
             return False
         if node.entry.kind == "symlink":
             return self._base.readlink(path) == node.target
-        return node.entry.attributes == before.attributes and self._same_content(path, before, node)
+        return node.entry.attributes == before.attributes and self._same_content(path, before, node, equal)
 
-    def _same_content(self, path: str, before: Entry, node: _Node) -> bool:
+    def _same_content(self, path: str, before: Entry, node: _Node, equal: set[str]) -> bool:
+        if node.source:
+            return path in equal
         if node.content is None:
             return True
         return before.size == len(node.content) and self._base.read(path) == node.content
 
-    def _addition(self, path: str, before: Entry | None, node: _Node) -> tree.Change:
-        if before and self._same_content(path, before, node):
+    def _addition(self, path: str, before: Entry | None, node: _Node, equal: set[str]) -> tree.Change:
+        if before and self._same_content(path, before, node, equal):
             return tree.SetAttributes(path, node.entry.attributes)
         if node.entry.kind == "directory":
             return tree.PutDirectory(path, node.entry.attributes)
         if node.entry.kind == "symlink":
             return tree.PutSymlink(path, node.target)
+        if node.source:
+            return tree.PutHostFile(path, node.source, node.entry.attributes, replaces=before is not None)
         content = self.read(path) if node.content is None else node.content
         return tree.PutFile(path, content, node.entry.attributes, replaces=before is not None)
 
@@ -214,6 +247,7 @@ class Plan:
         verbs = {
             tree.Delete: "remove",
             tree.PutFile: "write",
+            tree.PutHostFile: "write",
             tree.PutDirectory: "make directory",
             tree.PutSymlink: "link",
             tree.SetAttributes: "set attributes",
@@ -247,14 +281,24 @@ class Plan:
     def _show_change(self, change: tree.Change) -> str:
         if isinstance(change, tree.PutFile):
             return _show_file(change.content, change.attributes)
+        if isinstance(change, tree.PutHostFile):
+            return f"file, {_show(change.attributes)}\n(not shown: {change.source.size} bytes)\n"
         if isinstance(change, tree.PutSymlink):
             return f"link to {printable(change.target)}\n"
         if isinstance(change, tree.Delete):
             return ""
         entry = self.lstat(change.path)
         if entry and entry.kind == "file":
-            return _show_file(self.read(change.path), change.attributes)
+            content = self.read(change.path) if entry.size <= _SHOWN_LIMIT else b"\0"
+            return _show_file(content, change.attributes)
         return f"directory, {_show(change.attributes)}\n"
+
+
+def _read_host_file(source: HostFile, path: str) -> bytes:
+    if source.size > tree.READ_LIMIT:
+        raise GuestError(f"the file has {source.size} bytes, too many to read", where=path)
+    with open(source.path, "rb") as file:
+        return file.read(tree.READ_LIMIT)
 
 
 def _show(attributes: Attributes) -> str:

@@ -14,17 +14,19 @@ guest's root, no link can lead out of it.
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import stat
 import typing as t
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
 
 MAX_LINKS = 40  # as in the kernel
 READ_LIMIT = 16 << 20
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,30 @@ class PutFile:
 
 
 @dataclass(frozen=True)
+class HostFile:
+    """A file on the builder whose content goes into the guest; it stays as it is until then.
+
+    Attributes:
+        size: in bytes.
+        sha256: of its content, in hexadecimal.
+    """
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class PutHostFile:
+    """Make or replace a file as `PutFile` does, with the content of a file on the builder."""
+
+    path: str
+    source: HostFile
+    attributes: Attributes
+    replaces: bool
+
+
+@dataclass(frozen=True)
 class PutDirectory:
     """Make a directory; its parent exists by then."""
 
@@ -93,7 +119,7 @@ class Delete:
     kind: str
 
 
-Change = t.Union[PutFile, PutDirectory, PutSymlink, SetAttributes, Delete]
+Change = t.Union[PutFile, PutHostFile, PutDirectory, PutSymlink, SetAttributes, Delete]
 
 
 class View(t.Protocol):
@@ -146,6 +172,13 @@ class GuestTree(ABC):
             raise too_large(path, len(content))
         with open(target, "wb") as file:
             file.write(content)
+
+    @abstractmethod
+    def digests(self, paths: Collection[str]) -> dict[str, str]:
+        """Return the sha256, in hexadecimal, of each of some regular files, however large."""
+
+    def expect(self, folders: Collection[str]) -> None:  # noqa: B027 - a driver need not care
+        """Hear which directories (real paths, maybe absent) will be looked at, to read them in one go."""
 
     @abstractmethod
     def apply(self, changes: Sequence[Change]) -> None:
@@ -223,6 +256,16 @@ def names_in(view: View, path: str) -> list[str]:
     return sorted(view.listdir(real)) if entry and entry.kind == "directory" else []
 
 
+def sha256(file: t.BinaryIO) -> str:
+    """Return the digest of the rest of an open file, in hexadecimal, a piece at a time."""
+    digest = hashlib.sha256()
+    while True:
+        piece = file.read(_PIECE)
+        if not piece:
+            return digest.hexdigest()
+        digest.update(piece)
+
+
 def parent(path: str) -> str:
     """Return the directory that holds a real path."""
     return posixpath.dirname(path)
@@ -236,8 +279,10 @@ __all__ = [
     "Delete",
     "Entry",
     "GuestTree",
+    "HostFile",
     "PutDirectory",
     "PutFile",
+    "PutHostFile",
     "PutSymlink",
     "SetAttributes",
     "View",
@@ -246,5 +291,6 @@ __all__ = [
     "parent",
     "read_text",
     "resolve",
+    "sha256",
     "too_large",
 ]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +14,10 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Pla
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import (
     Attributes,
     Delete,
+    HostFile,
     PutDirectory,
     PutFile,
+    PutHostFile,
     PutSymlink,
     SetAttributes,
 )
@@ -51,6 +55,46 @@ def test_a_replaced_file_keeps_its_attributes(guest: MemoryTree) -> None:
     plan = Plan(guest)
     plan.write("/etc/secret", b"other")
     assert plan.changes() == [PutFile("/etc/secret", b"other", SECRET, replaces=True)]
+
+
+@pytest.fixture
+def host_file(tmp_path: Path) -> HostFile:
+    (tmp_path / "big").write_bytes(b"hullo\n")
+    return HostFile(str(tmp_path / "big"), 6, hashlib.sha256(b"hullo\n").hexdigest())
+
+
+def test_a_file_of_the_builder_is_copied_in_until_it_is_there(guest: MemoryTree, host_file: HostFile) -> None:
+    def planned() -> Plan:
+        plan = Plan(guest)
+        plan.copy_in("/etc/link", host_file)  # what is there has the same size
+        plan.copy_in("/srv/big", host_file, SECRET)
+        return plan
+
+    plan = planned()
+    assert plan.read("/srv/big") == b"hullo\n"
+    assert plan.changes() == [
+        PutDirectory("/srv", Attributes(0o755)),
+        PutHostFile("/etc/motd", host_file, Attributes(), replaces=True),
+        PutHostFile("/srv/big", host_file, SECRET, replaces=False),
+    ]
+    assert [change["action"] for change in plan.summary()] == ["make directory", "write", "write"]
+    assert "not shown: 6 bytes" in plan.diff()[2]["after"]
+    plan.apply()
+    assert planned().changes() == []
+
+
+def test_new_attributes_of_a_file_of_the_builder_keep_its_content(guest: MemoryTree, host_file: HostFile) -> None:
+    plan = Plan(guest)
+    plan.copy_in("/etc/motd", host_file)
+    plan.set_attributes("/etc/motd", SECRET)
+    assert plan.changes() == [PutHostFile("/etc/motd", host_file, SECRET, replaces=True)]
+
+
+def test_a_host_file_that_is_too_large_to_read_is_refused(guest: MemoryTree) -> None:
+    plan = Plan(guest)
+    plan.copy_in("/big", HostFile("/absent", tree.READ_LIMIT + 1, ""))
+    with pytest.raises(GuestError, match="too many to read"):
+        plan.read("/big")
 
 
 def test_writing_through_a_link_changes_what_it_points_to(guest: MemoryTree) -> None:
