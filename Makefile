@@ -5,6 +5,8 @@ IMAGE ?=
 SITE ?= inventories/quickstart
 RELEASE ?=
 FIRMWARE ?= bios
+SUITE ?= trixie
+PACKAGE ?= linux-image-cloud-amd64
 ARGS ?=
 ONLY ?=
 PYTEST_ARGS ?=
@@ -18,7 +20,7 @@ REPORTS := build/test
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test contextualize sample boot test lint unit integration molecule \
+.PHONY: help setup setup-test contextualize sample kernel-bundle boot test lint unit integration molecule \
 	sanity matrix bench lock clean
 
 help: ## List the targets
@@ -35,6 +37,9 @@ contextualize: setup ## Fit an image to a site and publish it (IMAGE=the sample,
 
 sample: setup ## Make the sample partition image
 	@$(RUN) tools/make-sample-image $(SAMPLE)
+
+kernel-bundle: setup ## Make a kernel bundle in build/kernel (SUITE=trixie, PACKAGE=linux-image-cloud-amd64)
+	@$(RUN) SUITE=$(SUITE) PACKAGE=$(PACKAGE) tools/make-kernel-bundle build/kernel/$(SUITE)-$(PACKAGE).tar.zst
 
 boot: setup ## Boot a release in QEMU (RELEASE=the newest, FIRMWARE=bios)
 	@$(RUN) python tools/boot.py --firmware $(FIRMWARE) $${RELEASE:+"$$RELEASE"}
