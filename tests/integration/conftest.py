@@ -17,6 +17,7 @@ from .machine import left_behind, loop_devices, mounts, network_namespaces, proc
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "build" / "sample" / "starworker_part.img"
+KERNEL_BUNDLE = ROOT / "build" / "kernel" / "trixie-linux-image-cloud-amd64.tar.zst"
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -53,6 +54,13 @@ def sample() -> Path:
     """Return the sample partition image; it is made once and kept. Never write to it."""
     tool(ROOT / "tools" / "make-sample-image", SAMPLE)
     return SAMPLE
+
+
+@pytest.fixture(scope="session")
+def kernel_bundle() -> Path:
+    """Return a kernel bundle for the sample; it is made once and kept."""
+    tool(ROOT / "tools" / "make-kernel-bundle", KERNEL_BUNDLE)
+    return KERNEL_BUNDLE
 
 
 @pytest.fixture(scope="session")
