@@ -64,6 +64,26 @@ options:
       - The size of an empty EFI system partition, for example V(100M); at least V(34M).
       - Nothing is added where the source has one, or without this option.
     type: str
+  partitions:
+    description:
+      - More partitions for the disk, before the one of the root, in this order.
+      - The guest's fstab is not changed, see M(voc.cluster.image_edit). M(voc.cluster.image_boot) starts disks with
+        one ext filesystem.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      type:
+        description: What it is for.
+        type: str
+        choices: [boot, data, swap]
+        required: true
+      src:
+        description: The raw partition image that is copied into it. Only swap can be without.
+        type: path
+      size:
+        description: Its size, for example V(2G). Without it, that of what is copied.
+        type: str
   root:
     description:
       - The number of the partition with the root filesystem, for a disk image on which it cannot be told.
@@ -88,6 +108,15 @@ EXAMPLES = r"""
     dest: /var/lib/voc-cluster/work/starworker/disk.raw
     table: gpt
     esp: 100M
+
+- name: Put several partition images on one disk
+  voc.cluster.image_layout:
+    src: /srv/vo/root.img
+    dest: /var/lib/voc-cluster/work/starworker/disk.raw
+    size: 20G
+    partitions:
+      - {type: swap, size: 2G}
+      - {type: data, src: /srv/vo/data.img}
 
 - name: Give a disk more room and a DOS table
   voc.cluster.image_layout:
@@ -133,7 +162,7 @@ partitions:
       description: Its number in the table.
       type: int
     role:
-      description: What it is for, V(root), V(esp), V(bios), V(swap) or V(data).
+      description: What it is for, V(root), V(esp), V(bios), V(swap), V(boot) or V(data).
       type: str
     offset:
       description: Where it begins.
@@ -141,6 +170,9 @@ partitions:
     size:
       description: How long it is.
       type: int
+    uuid:
+      description: The UUID of what is in it, where that is known; V(none) in check mode.
+      type: str
   sample:
     - {number: 1, role: bios, offset: 1048576, size: 1048576}
     - {number: 2, role: root, offset: 2097152, size: 8586788864}
@@ -154,8 +186,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import called
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import identify
-from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import LABELS
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
+from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import LABELS, Partition, Table
 from ansible_collections.voc.cluster.plugins.module_utils._module import parse_size, run
 
 
@@ -171,13 +203,22 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
         runner,
         options["src"],
         _size(options, "size"),
-        layout.Options(label=options["table"], esp=_size(options, "esp"), root=options["root"]),
+        layout.Options(
+            label=options["table"],
+            esp=_size(options, "esp"),
+            root=options["root"],
+            extras=tuple(
+                layout.Extra(extra["type"], extra["src"], _size(extra, "size")) for extra in options["partitions"]
+            ),
+        ),
     )
     changed = options["force"] or not os.path.exists(options["dest"])
     uuid = planned.filesystem.uuid
+    uuids: list[str | None] = [None] * len(planned.pieces)
     if changed and not check_mode:
-        made = identify(layout.build(runner, planned, options["dest"]))
-        uuid = made.uuid if made else None
+        layout.build(runner, planned, options["dest"])
+        uuids = [_uuid(planned.table, part, options["dest"]) for part in planned.table.partitions]
+        uuid = uuids[-1]
     return {
         "changed": changed,
         "dest": options["dest"],
@@ -191,10 +232,16 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
                 "role": piece.wish.role,
                 "offset": planned.table.offset(part),
                 "size": planned.table.length(part),
+                "uuid": made,
             }
-            for piece, part in zip(planned.pieces, planned.table.partitions)
+            for piece, part, made in zip(planned.pieces, planned.table.partitions, uuids)
         ],
     }
+
+
+def _uuid(table: Table, part: Partition, disk: str) -> str | None:
+    found = identify(Volume(disk, table.offset(part), table.length(part)))
+    return found.uuid if found else None
 
 
 def _size(options: dict[str, t.Any], name: str) -> int | None:
@@ -211,6 +258,16 @@ def main() -> None:
             "table": {"type": "str", "choices": list(LABELS)},
             "esp": {"type": "str"},
             "root": {"type": "int"},
+            "partitions": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "type": {"type": "str", "choices": ["boot", "data", "swap"], "required": True},
+                    "src": {"type": "path"},
+                    "size": {"type": "str"},
+                },
+            },
             "force": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

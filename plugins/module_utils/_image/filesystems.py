@@ -23,12 +23,15 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     printable,
 )
 
+_SWAP_PAGE = 4096
+_SWAP_MAGIC = b"SWAPSPACE2"
+
 # Where each signature lies, from the filesystems' own documentation.
 _SIGNATURES = (
     ("xfs", 0, b"XFSB"),
     ("btrfs", 0x10040, b"_BHRfS_M"),
     ("squashfs", 0, b"hsqs"),
-    ("swap", 4086, b"SWAPSPACE2"),
+    ("swap", _SWAP_PAGE - len(_SWAP_MAGIC), _SWAP_MAGIC),
     ("crypto_LUKS", 0, b"LUKS\xba\xbe"),
     ("LVM2_member", 512 + 24, b"LVM2 001"),
     *(("LVM2_member", 512 * sector + 24, b"LVM2 001") for sector in (0, 2, 3)),
@@ -192,6 +195,26 @@ def parse_btrfs(head: bytes) -> Filesystem:
     return replace(found, devices=devices or 1)
 
 
+def parse_swap(head: bytes) -> Filesystem:
+    """Read the start of a swap area (source: Linux, include/linux/swap.h, union swap_header)."""
+    head = head.ljust(_SWAP_PAGE, b"\0")
+    (last_page,) = struct.unpack_from("<I", head, 1028)
+    return _described("swap", head[1036:1052], head[1052:1068], (last_page + 1) * _SWAP_PAGE, 0)
+
+
+def make_swap(volume: Volume) -> None:
+    """Make a region, which must be a hole, a swap area with a random UUID, for pages of 4096 bytes.
+
+    mkswap could only do that to a file of its own (before util-linux 2.39).
+    """
+    last_page = volume.size // _SWAP_PAGE - 1
+    with open(volume.path, "r+b") as file:
+        file.seek(volume.offset + 1024)
+        file.write(struct.pack("<III", 1, last_page, 0) + uuid.uuid4().bytes)
+        file.seek(volume.offset + _SWAP_PAGE - len(_SWAP_MAGIC))
+        file.write(_SWAP_MAGIC)
+
+
 def _described(kind: str, identity: bytes, label: bytes, size: int, free: int) -> Filesystem:
     return Filesystem(
         kind,
@@ -202,7 +225,11 @@ def _described(kind: str, identity: bytes, label: bytes, size: int, free: int) -
     )
 
 
-_PARSERS: dict[str, Callable[[bytes], Filesystem]] = {"xfs": parse_xfs, "btrfs": parse_btrfs}
+_PARSERS: dict[str, Callable[[bytes], Filesystem]] = {
+    "xfs": parse_xfs,
+    "btrfs": parse_btrfs,
+    "swap": parse_swap,
+}
 
 
 def refuse_container(found: Filesystem | None, where: str, partition: int | None = None) -> None:
@@ -322,8 +349,10 @@ __all__ = [
     "grow",
     "identify",
     "make_fat",
+    "make_swap",
     "parse_btrfs",
     "parse_ext",
+    "parse_swap",
     "parse_xfs",
     "refuse_container",
     "require",

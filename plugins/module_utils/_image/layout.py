@@ -4,7 +4,7 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""From a partition or disk image to another disk image: blocks are copied, files never looked at.
+"""From partition images or a disk image to another disk image: blocks are copied, files never looked at.
 
 Partitions follow one another in their old order, but the root comes last and
 takes the rest of the disk, so that it can always grow.
@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError, SpaceError
 from ansible_collections.voc.cluster.plugins.module_utils._image import (
     blocks,
     contents,
@@ -35,6 +35,21 @@ _ESP_LABEL = "ESP"
 
 
 @dataclass(frozen=True)
+class Extra:
+    """A partition that the disk is to have beside those of its source.
+
+    Attributes:
+        role: ``boot``, ``data`` or ``swap``.
+        source: the raw partition image that is copied into it; None for an empty swap area.
+        size: in bytes; None for what the image has.
+    """
+
+    role: str
+    source: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True)
 class Options:
     """What a user can say about a disk.
 
@@ -42,11 +57,13 @@ class Options:
         label: ``dos`` or ``gpt``; None for the source's own, and ``dos`` where it has none.
         esp: the size in bytes of an EFI system partition to add where there is none; None for no such.
         root: the number of the source's partition with the root filesystem; None to find it.
+        extras: more partitions, in their order on the disk.
     """
 
     label: str | None = None
     esp: int | None = None
     root: int | None = None
+    extras: tuple[Extra, ...] = ()
 
 
 _DEFAULTS = Options()
@@ -57,7 +74,7 @@ class Piece:
     """What a partition is made of.
 
     Attributes:
-        source: what is copied into it; None where it is made empty.
+        source: what is copied to its beginning; None where it is made empty.
     """
 
     wish: Wish
@@ -103,8 +120,10 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
     label = options.label or (seen.table.label if seen.table else "dos")
     found = filesystems.require(root.volume, contents.ROOTS)
     size = contents.length(seen, root, source)
-    last = Piece(Wish("root", size, root.partition, _partition(seen, root)), root.volume, found)
-    pieces = (*_before_root(seen, root, label, options.esp), last)
+    content = replace(root.volume, size=size)
+    last = Piece(Wish("root", size, root.partition, _partition(seen, root)), content, found)
+    extras = (_extra(runner, extra) for extra in options.extras)
+    pieces = (*_before_root(seen, root, label, options.esp), *extras, last)
     wishes = [piece.wish for piece in pieces]
     try:
         disk_size = partitions.disk_size_for(label, wishes, wanted)
@@ -132,6 +151,29 @@ def _before_root(seen: Contents, root: Region, label: str, esp: int | None) -> I
             yield Piece(Wish(role, region.volume.size, region.partition, old), region.volume, region.filesystem)
         elif label == "gpt":  # GRUB's blocks are of no use in another place: image_boot writes them
             yield Piece(Wish(role, MEBIBYTE, region.partition, old))
+
+
+def _extra(runner: Runner, extra: Extra) -> Piece:
+    if extra.source is None:
+        if extra.size is None or extra.role != "swap":
+            raise InputError(
+                f"a partition of type {extra.role} has no src and no size"
+                if extra.size is None
+                else f"a partition of type {extra.role} has no src",
+                where="partitions",
+                hint="give a size to swap, and a src to all others",
+            )
+        return Piece(Wish("swap", extra.size))
+    contents.require_raw(extra.source)
+    seen = contents.look(runner, extra.source)
+    if seen.table:
+        raise InputError("it is a disk image", where=extra.source, hint="take its partition out with image_extract")
+    (region,) = seen.regions
+    filesystems.refuse_container(region.filesystem, extra.source)
+    size = contents.length(seen, region, extra.source)
+    if extra.size is not None and extra.size < size:
+        raise SpaceError(f"it does not fit into {extra.size} bytes", where=extra.source, hint=f"give it {size} bytes")
+    return Piece(Wish(extra.role, extra.size or size), replace(region.volume, size=size), region.filesystem)
 
 
 def _role(seen: Contents, region: Region) -> str | None:
@@ -174,9 +216,12 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
         SpaceError: there is no room for the copy.
     """
     offset, length = planned.table.offset(planned.root), planned.table.length(planned.root)
-    blocks.require_other_file(planned.source, target)
-    os.makedirs(os.path.dirname(os.path.abspath(target)), mode=0o700, exist_ok=True)
-    blocks.require_space(os.path.dirname(os.path.abspath(target)), os.stat(planned.source).st_blocks * 512)
+    sources = {piece.source.path for piece in planned.pieces if piece.source}
+    for source in sources:
+        blocks.require_other_file(source, target)
+    folder = os.path.dirname(os.path.abspath(target))
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    blocks.require_space(folder, sum(os.stat(source).st_blocks * 512 for source in sources))
     with blocks.new_file(target) as partial:
         os.truncate(partial, length)
         _fill(runner, planned.pieces[-1], Volume(partial, 0, length))
@@ -199,10 +244,12 @@ def _fill(runner: Runner, piece: Piece, target: Volume) -> None:
                 writer.fileno(),
                 source_offset=piece.source.offset,
                 target_offset=target.offset,
-                length=piece.wish.size,
+                length=piece.source.size,
             )
     elif piece.wish.role == "esp":
         filesystems.make_fat(runner, target, _ESP_LABEL)
+    elif piece.wish.role == "swap":
+        filesystems.make_swap(target)
 
 
-__all__ = ["Options", "Piece", "Plan", "build", "plan"]
+__all__ = ["Extra", "Options", "Piece", "Plan", "build", "plan"]

@@ -19,6 +19,8 @@ def test_check_mode_tells_what_a_run_does(tmp_path: Path, capsys: pytest.Capture
     told = run_module("image_layout", capsys, check=True, **options)
     assert not (tmp_path / "disk").exists()
     done = run_module("image_layout", capsys, **options)
+    assert [part.pop("uuid") for part in told["partitions"]] == [None, None, None]
+    assert [part.pop("uuid") for part in done["partitions"]] == [None, None, UUID]
     assert {**done, **told} == done
     del told["invocation"]
     assert told == {

@@ -189,8 +189,24 @@ def test_swap_is_recognised(tmp_path: Path) -> None:
     image = tmp_path / "swap"
     image.write_bytes(bytes(MIB))
     image.chmod(0o600)
-    tool("mkswap", "-q", image)
-    assert filesystems.identify(whole(image)) == Filesystem("swap")
+    tool("mkswap", "-q", "-U", UUID, "-L", "swap", image)
+    assert filesystems.identify(whole(image)) == Filesystem("swap", UUID, "swap", MIB, 0)
+
+
+def test_a_swap_area_is_one_for_swaps_own_tools(tmp_path: Path) -> None:
+    image = tmp_path / "disk"
+    image.write_bytes(bytes(8 * MIB))
+    region = Volume(str(image), 2 * MIB, 4 * MIB)
+    filesystems.make_swap(region)
+    found = filesystems.identify(region)
+    assert found
+    assert (found.type, found.size) == ("swap", 4 * MIB)
+    data = image.read_bytes()
+    assert not any(data[: 2 * MIB])
+    (tmp_path / "swap").write_bytes(data[2 * MIB : 6 * MIB])
+    assert tool("swaplabel", tmp_path / "swap") == f"UUID:  {found.uuid}\n"
+    tool("mkswap", "-q", "-U", found.uuid or "", tmp_path / "swap")
+    assert (tmp_path / "swap").read_bytes() == data[2 * MIB : 6 * MIB]
 
 
 def test_text_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
 )
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems, layout, partitions
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
-from ansible_collections.voc.cluster.plugins.module_utils._image.layout import Options
+from ansible_collections.voc.cluster.plugins.module_utils._image.layout import Extra, Options
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import TYPES, Table
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 from ansible_collections.voc.cluster.tests.unit.images import (
@@ -284,6 +284,47 @@ def test_a_root_that_lies_elsewhere_is_not_taken_for_boot(
     for work in (layout.plan, lambda runner, path, _size: contents.root_volume(runner, path)):
         with pytest.raises(InputError, match=f"partition 2 is {name}"):
             work(runner, str(source), None)
+
+
+@pytest.mark.parametrize("label", partitions.LABELS)
+def test_several_partition_images_become_one_disk(label: str, runner: Runner, tree: Path, tmp_path: Path) -> None:
+    root = make_ext(tmp_path / "root", tree, size=8 * MIB)
+    boot = make_ext(tmp_path / "boot", size=4 * MIB, options=("-U", SWAP_UUID))
+    extras = (Extra("boot", str(boot), 6 * MIB), Extra("swap", size=2 * MIB))
+    planned = layout.plan(runner, str(root), 32 * MIB, Options(label=label, extras=extras))
+
+    layout.build(runner, planned, str(tmp_path / "disk"))
+
+    seen = contents.look(runner, str(tmp_path / "disk"))
+    assert seen.table == planned.table
+    parts = [part.type for part in planned.table.partitions][-3:]
+    assert parts == [TYPES[label][role] for role in ("boot", "swap", "root")]
+    boot_region, swap_region, root_region = seen.regions[-3:]
+    for region, uuid in ((boot_region, SWAP_UUID), (root_region, UUID)):
+        assert region.filesystem
+        assert region.filesystem.uuid == uuid
+        assert_clean(tmp_path / "disk", region.volume.offset)
+    assert (boot_region.volume.size, swap_region.volume.size) == (6 * MIB, 2 * MIB)
+    assert swap_region.filesystem
+    assert swap_region.filesystem.type == "swap"
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        (Extra("data", size=MIB), "partitions: a partition of type data has no src; give a size to swap"),
+        (Extra("swap"), "a partition of type swap has no src and no size"),
+        (Extra("data", "DISK"), "it is a disk image; take its partition out with image_extract"),
+        (Extra("boot", "PART", MIB), "it does not fit into 1048576 bytes; give it 4194304 bytes"),
+    ],
+)
+def test_a_partition_that_cannot_be_is_refused(extra: Extra, sentence: str, runner: Runner, tmp_path: Path) -> None:
+    part = make_ext(tmp_path / "PART")
+    make_disk(tmp_path / "DISK", part)
+    source = str(tmp_path / extra.source) if extra.source else None
+    with pytest.raises((InputError, SpaceError)) as caught:
+        layout.plan(runner, str(part), None, Options(extras=(Extra(extra.role, source, extra.size),)))
+    assert sentence in str(caught.value)
 
 
 def test_a_filesystem_larger_than_its_partition_is_refused(runner: Runner, tmp_path: Path) -> None:
