@@ -33,6 +33,11 @@ options:
     description: Everything else that a release depends on, by name, each as a digest.
     type: dict
     default: {}
+  files:
+    description: Files on the builder that a release depends on; they are read, and their digests join O(inputs).
+    type: list
+    elements: path
+    default: []
 """
 
 EXAMPLES = r"""
@@ -68,6 +73,11 @@ manifest:
   returned: success
   type: dict
   sample: {name: starworker, id: 20261122T101500Z-3f9c2a41, format: qcow2}
+inputs:
+  description: O(inputs) and the digests of O(files), for M(voc.cluster.image_release).
+  returned: success
+  type: dict
+  sample: {site_grid: 3f9c}
 source:
   description: The source image, for M(voc.cluster.image_release).
   returned: success
@@ -89,6 +99,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._release import differ
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     del runner  # files are all there is to look at
     options = module.params
+    inputs = {**options["inputs"], **{path: identify_source(path).sha256 for path in options["files"]}}
     current = read_current(options["releases"], options["name"])
     if current is None:
         source = identify_source(options["src"])
@@ -96,7 +107,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     else:
         folder, manifest = current
         source = identify_source(options["src"], manifest.source)
-        reasons = differences(manifest, source, options["inputs"])
+        reasons = differences(manifest, source, inputs)
         path = os.path.join(folder, manifest.file)
     return {
         "changed": False,
@@ -104,6 +115,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
         "reasons": reasons,
         "path": path,
         "manifest": asdict(manifest) if manifest else None,
+        "inputs": inputs,
         "source": asdict(source),
     }
 
@@ -115,6 +127,7 @@ def main() -> None:
             "releases": {"type": "path", "required": True},
             "src": {"type": "path", "required": True},
             "inputs": {"type": "dict", "default": {}},
+            "files": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )

@@ -12,7 +12,7 @@ from ansible.module_utils.testing import patch_module_args
 MODULES = "ansible_collections.voc.cluster.plugins.modules"
 
 
-def run_module(name: str, capsys: pytest.CaptureFixture[str], *, check: bool = False, **options: t.Any) -> t.Any:
+def run_module(name: str, capsys: pytest.CaptureFixture[str], /, *, check: bool = False, **options: t.Any) -> t.Any:
     """Return a module's result; a failure has its `failed`."""
     module = importlib.import_module(f"{MODULES}.{name}")
     with patch_module_args({**options, "_ansible_check_mode": check}), pytest.raises(SystemExit):
