@@ -53,6 +53,12 @@ options:
       - The size of the disk, for example V(8G). It is rounded down to a whole MiB.
       - Without it the disk is as small as what is in it allows.
     type: str
+  shrink:
+    description:
+      - Let an ext2, ext3 or ext4 root become smaller than it is, where O(size) asks for that and its files allow it.
+      - Whether they do is known for certain only when it is done.
+    type: bool
+    default: false
   table:
     description:
       - The partition table of the disk.
@@ -174,8 +180,8 @@ partitions:
       description: The UUID of what is in it, where that is known; V(none) in check mode.
       type: str
   sample:
-    - {number: 1, role: bios, offset: 1048576, size: 1048576}
-    - {number: 2, role: root, offset: 2097152, size: 8586788864}
+    - {number: 1, role: bios, offset: 1048576, size: 1048576, uuid: null}
+    - {number: 2, role: root, offset: 2097152, size: 8586788864, uuid: 0f2c4a6e-0000-4000-8000-000000000001}
 """
 
 import os
@@ -207,6 +213,7 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
             label=options["table"],
             esp=_size(options, "esp"),
             root=options["root"],
+            shrink=options["shrink"],
             extras=tuple(
                 layout.Extra(extra["type"], extra["src"], _size(extra, "size")) for extra in options["partitions"]
             ),
@@ -255,6 +262,7 @@ def main() -> None:
             "src_name": {"type": "path"},
             "dest": {"type": "path", "required": True},
             "size": {"type": "str"},
+            "shrink": {"type": "bool", "default": False},
             "table": {"type": "str", "choices": list(LABELS)},
             "esp": {"type": "str"},
             "root": {"type": "int"},

@@ -303,8 +303,8 @@ def verify(runner: Runner, volume: Volume) -> None:
         raise DamagedImageError(f"the filesystem has errors ({done.complaint})", where=volume.path)
 
 
-def grow(runner: Runner, volume: Volume) -> None:
-    """Make an ext filesystem that has just been checked fill its region."""
+def resize(runner: Runner, volume: Volume) -> None:
+    """Make an ext filesystem that has just been checked as large as its region, which begins its file."""
     sectors = volume.size // 512
     runner.run(["resize2fs", volume.e2fs_name, f"{sectors}s"], limits=TRANSFORM)
 
@@ -346,7 +346,6 @@ __all__ = [
     "Filesystem",
     "Volume",
     "check",
-    "grow",
     "identify",
     "make_fat",
     "make_swap",
@@ -358,6 +357,7 @@ __all__ = [
     "require",
     "require_ext",
     "require_uuid",
+    "resize",
     "set_uuid",
     "verify",
 ]

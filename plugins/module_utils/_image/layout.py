@@ -58,12 +58,14 @@ class Options:
         esp: the size in bytes of an EFI system partition to add where there is none; None for no such.
         root: the number of the source's partition with the root filesystem; None to find it.
         extras: more partitions, in their order on the disk.
+        shrink: whether an ext root may become smaller than it is.
     """
 
     label: str | None = None
     esp: int | None = None
     root: int | None = None
     extras: tuple[Extra, ...] = ()
+    shrink: bool = False
 
 
 _DEFAULTS = Options()
@@ -121,7 +123,8 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
     found = filesystems.require(root.volume, contents.ROOTS)
     size = contents.length(seen, root, source)
     content = replace(root.volume, size=size)
-    last = Piece(Wish("root", size, root.partition, _partition(seen, root)), content, found)
+    least = size - (found.free or 0) if options.shrink and found.is_ext and wanted is not None else size
+    last = Piece(Wish("root", least, root.partition, _partition(seen, root)), content, found)
     extras = (_extra(runner, extra) for extra in options.extras)
     pieces = (*_before_root(seen, root, label, options.esp), *extras, last)
     wishes = [piece.wish for piece in pieces]
@@ -223,9 +226,10 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
     os.makedirs(folder, mode=0o700, exist_ok=True)
     blocks.require_space(folder, sum(os.stat(source).st_blocks * 512 for source in sources))
     with blocks.new_file(target) as partial:
-        os.truncate(partial, length)
+        os.truncate(partial, max(length, planned.filesystem.size or 0))
         _fill(runner, planned.pieces[-1], Volume(partial, 0, length))
         resize.fill(runner, Volume(partial, 0, length), planned.filesystem, planned.source)
+        os.truncate(partial, length)
         blocks.insert_hole(runner, partial, offset)
         os.truncate(partial, planned.disk_size)
         for piece, part in zip(planned.pieces[:-1], planned.table.partitions):

@@ -4,14 +4,19 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""Makes a checked root filesystem fill its region: ext in the file, xfs and btrfs in a private mount."""
+"""Makes a root filesystem as large as its region: ext in the file, xfs and btrfs in a private mount."""
 
 from __future__ import annotations
 
 import os
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError, ToolError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import (
+    DamagedImageError,
+    InputError,
+    SpaceError,
+    ToolError,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MOUNT_POINT, mounted, private_mounts
 from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
@@ -37,7 +42,9 @@ def require_possible(found: Filesystem, region: int, where: str) -> None:
 
 
 def fill(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
-    """Check a filesystem that begins its file, let it grow to fill the file, and check it again.
+    """Check a filesystem that begins its file, make it as large as its region, and check it again.
+
+    Only ext becomes smaller that way.
 
     Args:
         found: what it was found to be.
@@ -45,10 +52,11 @@ def fill(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
 
     Raises:
         DamagedImageError: it has errors that cannot be repaired safely.
+        SpaceError: it cannot become so small.
     """
     check(runner, volume, found, where)
     if found.is_ext:
-        filesystems.grow(runner, volume)
+        _resize_ext(runner, volume, found, where)
         if found.uuid is None:
             filesystems.set_uuid(runner, volume)
     elif _grows(found, volume.size):
@@ -56,6 +64,19 @@ def fill(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
     else:
         return
     check(runner, volume, found, where)
+
+
+def _resize_ext(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
+    try:
+        filesystems.resize(runner, volume)
+    except ToolError as error:
+        if (found.size or 0) <= volume.size:
+            raise
+        raise SpaceError(
+            f"its filesystem cannot become as small as {volume.size} bytes ({error.found})",
+            where=where,
+            hint="give the disk more room",
+        ) from error
 
 
 def _grow_mounted(runner: Runner, volume: Volume, found: Filesystem) -> None:

@@ -252,7 +252,7 @@ def test_a_filesystem_grows_to_fill_its_region(runner: Runner, tmp_path: Path) -
     image = make_ext(tmp_path / "part")
     os.truncate(image, 16 * MIB)
     filesystems.check(runner, whole(image))
-    filesystems.grow(runner, whole(image))
+    filesystems.resize(runner, whole(image))
     assert filesystems.require_ext(whole(image)).size == 16 * MIB
     assert_clean(image)
 

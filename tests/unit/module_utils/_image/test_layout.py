@@ -349,6 +349,38 @@ def test_only_root_can_let_other_filesystems_grow(
     assert filesystems.identify(volume) == filesystems.identify(Volume(str(source), 0, size))
 
 
+@pytest.mark.parametrize("label", partitions.LABELS)
+def test_a_root_becomes_smaller_where_that_is_allowed(label: str, runner: Runner, tree: Path, tmp_path: Path) -> None:
+    source = make_ext(tmp_path / "part", tree, size=64 * MIB)
+    content = source.read_bytes()
+    with pytest.raises(SpaceError, match="too small for"):
+        layout.plan(runner, str(source), 24 * MIB, Options(label=label))
+
+    planned = layout.plan(runner, str(source), 24 * MIB, Options(label=label, shrink=True))
+    volume = layout.build(runner, planned, str(tmp_path / "disk"))
+
+    assert (tmp_path / "disk").stat().st_size == 24 * MIB
+    assert _table(runner, tmp_path / "disk") == planned.table
+    assert filesystems.require_ext(volume).size == volume.size
+    assert_clean(tmp_path / "disk", volume.offset)
+    debugfs(tmp_path / "disk", f'dump "/data" {tmp_path}/out', offset=volume.offset)
+    assert (tmp_path / "out").read_bytes() == FILES["/data"]
+    assert source.read_bytes() == content
+
+
+def test_a_root_that_cannot_become_so_small_names_the_source(runner: Runner, tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"/data": os.urandom(10 * MIB)}
+    source = make_ext(tmp_path / "part", plant(tmp_path / "tree", files), size=64 * MIB)
+    with pytest.raises(SpaceError, match="too small for"):
+        layout.plan(runner, str(source), 8 * MIB, Options(shrink=True))
+    used = 64 * MIB - (filesystems.require_ext(Volume(str(source), 0, 64 * MIB)).free or 0)
+    planned = layout.plan(runner, str(source), used + 2 * MIB, Options(shrink=True))
+    with pytest.raises(SpaceError, match=r"cannot become as small as \d+ bytes .*; give the disk more room") as caught:
+        layout.build(runner, planned, str(tmp_path / "work" / "disk"))
+    assert caught.value.where == str(source)
+    assert os.listdir(tmp_path / "work") == []
+
+
 def test_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("words\n" * 1000)
     with pytest.raises(InputError, match="neither a known filesystem nor a partition table"):
