@@ -106,7 +106,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.voc.cluster.plugins.module_utils._boot import bios
+from ansible_collections.voc.cluster.plugins.module_utils._boot import bootable
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, open_tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import result
@@ -117,9 +117,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._module import run
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
     image = options["image"]
-    disk = bios.examine(runner, image)
+    disk = bootable.examine(runner, image)
     with locked(image), open_tree(runner, disk.root, disk.filesystem, options["access"]) as files:
-        boot = bios.plan_boot(
+        boot = bootable.plan_boot(
             runner,
             disk,
             files,
@@ -129,7 +129,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
         )
         outcome = result(boot.files)
         if not module.check_mode:
-            bios.apply(boot)
+            bootable.apply(boot)
     return {
         **outcome,
         "changed": outcome["changed"] or boot.loader_changes,
@@ -145,7 +145,7 @@ def main() -> None:
         argument_spec={
             "image": {"type": "path", "required": True},
             "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
-            "firmware": {"type": "str", "choices": list(bios.FIRMWARE), "default": "bios"},
+            "firmware": {"type": "str", "choices": list(bootable.FIRMWARE), "default": "bios"},
             "kernel_options": {
                 "type": "list",
                 "elements": "str",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.plugins.module_utils._boot import bios, direct, initramfs, kernel
+from ansible_collections.voc.cluster.plugins.module_utils._boot import bootable, direct, initramfs, kernel
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import packages, system
@@ -47,9 +47,9 @@ def partition(runner: Runner, sample: Path, tmp_path_factory: pytest.TempPathFac
 
 
 def make_bootable(runner: Runner, disk: Path, firmware: str) -> None:
-    seen = bios.examine(runner, str(disk))
+    seen = bootable.examine(runner, str(disk))
     with open_tree(runner, seen.root, seen.filesystem) as files:
-        bios.apply(bios.plan_boot(runner, seen, files, CONSOLE, firmware=firmware, drivers=DRIVERS))
+        bootable.apply(bootable.plan_boot(runner, seen, files, CONSOLE, firmware=firmware, drivers=DRIVERS))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.plugins.module_utils._boot import bios, grub
+from ansible_collections.voc.cluster.plugins.module_utils._boot import bootable, grub
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
@@ -35,9 +35,9 @@ def disk(tmp_path: Path) -> Path:
     return make_disk(tmp_path / "disk", make_ext(tmp_path / "part", plant(tmp_path / "tree", KERNEL)))
 
 
-def _plan(runner: Runner, image: Path, firmware: str = "bios") -> bios.BootPlan:
-    seen = bios.examine(runner, str(image))
-    return bios.plan_boot(runner, seen, ExtTree(runner, seen.root), ["quiet"], firmware=firmware)
+def _plan(runner: Runner, image: Path, firmware: str = "bios") -> bootable.BootPlan:
+    seen = bootable.examine(runner, str(image))
+    return bootable.plan_boot(runner, seen, ExtTree(runner, seen.root), ["quiet"], firmware=firmware)
 
 
 def test_a_disk_with_a_kernel_is_made_to_boot_once(runner: Runner, disk: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_disk_with_a_kernel_is_made_to_boot_once(runner: Runner, disk: Path) -
     assert first.kernel.version == "6.1.0"
     assert first.command_line == f"root=UUID={UUID} ro quiet"
     assert first.switched_off == ["/dev/sda2"]
-    bios.apply(first)
+    bootable.apply(first)
     assert_clean(disk, MIB)
     assert "No errors detected" in tool("sfdisk", "--verify", disk)
 
@@ -70,7 +70,7 @@ def test_each_firmware_gets_its_loader_once(
     first = _plan(runner, disk, firmware)
     assert first.loaders.changing == changing
     assert disk.read_bytes() == before
-    bios.apply(first)
+    bootable.apply(first)
     assert_clean(disk, EFI_DISK_ROOT)
     assert "No errors detected" in tool("sfdisk", "--verify", disk)
     again = _plan(runner, disk, firmware)
@@ -97,20 +97,20 @@ def test_planning_changes_nothing(runner: Runner, disk: Path) -> None:
 def test_a_kernel_whose_name_is_no_text_is_written_as_it_is(runner: Runner, tmp_path: Path) -> None:
     odd = {path.replace("6.1.0", "6.1.0\udcff"): content for path, content in KERNEL.items()}
     image = make_disk(tmp_path / "disk", make_ext(tmp_path / "part", plant(tmp_path / "tree", odd)))
-    bios.apply(_plan(runner, image))
+    bootable.apply(_plan(runner, image))
     assert b"'/boot/vmlinuz-6.1.0\xff'" in _plan(runner, image).files.read(grub.CONFIG_PATH)
 
 
 def test_a_partition_image_is_refused(runner: Runner, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="make a disk of it with image_layout"):
-        bios.examine(runner, str(make_ext(tmp_path / "part")))
+        bootable.examine(runner, str(make_ext(tmp_path / "part")))
 
 
 def test_a_root_without_uuid_is_refused(runner: Runner, tmp_path: Path) -> None:
     part = make_ext(tmp_path / "part")
     tool("tune2fs", "-U", "clear", part)
     with pytest.raises(GuestError, match="has no UUID"):
-        bios.examine(runner, str(make_disk(tmp_path / "disk", part)))
+        bootable.examine(runner, str(make_disk(tmp_path / "disk", part)))
 
 
 def test_a_guest_without_a_kernel_is_refused(runner: Runner, tmp_path: Path) -> None:
