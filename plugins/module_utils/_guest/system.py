@@ -13,7 +13,7 @@ import shlex
 import struct
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._errors import printable
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, printable
 from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.fstab import FstabEntry
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
@@ -110,7 +110,7 @@ class Guest:
 
 def inspect(view: View) -> Guest:
     """Describe the guest in a tree."""
-    text = tree.read_text(view, "/etc/os-release") or tree.read_text(view, "/usr/lib/os-release")
+    text = _text(view, "/etc/os-release") or _text(view, "/usr/lib/os-release")
     release = parse_os_release(text) if text else _older_release(view)
     return Guest(
         id=release.get("ID"),
@@ -124,13 +124,24 @@ def inspect(view: View) -> Guest:
         boot_loader=_first(view, _BOOT_LOADERS),
         python=next((path for path in _PYTHONS if exists(view, path)), None),
         cloud_init=exists(view, "/usr/bin/cloud-init") and not exists(view, "/etc/cloud/cloud-init.disabled"),
-        fstab=tuple(fstab.parse(tree.read_text(view, fstab.PATH) or "")),
+        fstab=tuple(fstab.parse(_text(view, fstab.PATH) or "")),
     )
 
 
 def exists(view: View, path: str) -> bool:
-    """Say whether something stands at a guest path, links followed."""
-    return tree.lookup(view, path)[1] is not None
+    """Say whether something stands at a guest path, links followed; a loop of links leads to nothing."""
+    try:
+        return tree.lookup(view, path)[1] is not None
+    except GuestError:
+        return False
+
+
+def _text(view: View, path: str) -> str | None:
+    """Return a file's text; None where there is none, or none that can be read."""
+    try:
+        return tree.read_text(view, path)
+    except GuestError:
+        return None
 
 
 def _first(view: View, candidates: tuple[tuple[str, str], ...]) -> str | None:
@@ -158,7 +169,7 @@ def parse_os_release(text: str) -> dict[str, str]:
 def _older_release(view: View) -> dict[str, str]:
     """Return what the files before os-release say, by its keys (EL 5 and 6, SLES 11, ...)."""
     for path, name, version in _OLDER_RELEASES:
-        text = tree.read_text(view, path)
+        text = _text(view, path)
         if text is not None:
             found = re.search(version, text[:_LINE_LIMIT])
             first = printable(text[:_LINE_LIMIT].strip().partition("\n")[0])[:200]
@@ -168,6 +179,8 @@ def _older_release(view: View) -> dict[str, str]:
 
 def _architecture(view: View) -> str | None:
     for path in ("/bin/sh", "/usr/bin/env", "/sbin/init"):
+        if not exists(view, path):
+            continue
         real, entry = tree.lookup(view, path)
         if entry and entry.kind == "file" and 64 < entry.size < tree.READ_LIMIT:
             return elf_machine(view.read(real))

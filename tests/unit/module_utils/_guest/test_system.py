@@ -78,6 +78,19 @@ def test_boot_loaders_are_told_by_their_configuration(path: str, loader: str) ->
     assert system.inspect(MemoryTree({path: ""})).boot_loader == loader
 
 
+def test_loops_of_links_lead_to_nothing() -> None:
+    loops = (
+        "/bin/sh",
+        "/etc/os-release",
+        "/etc/fstab",
+        "/etc/redhat-release",
+        "/boot/grub/grub.cfg",
+        "/usr/bin/python3",
+    )
+    guest = system.inspect(MemoryTree({path: ("->", path) for path in loops}))
+    assert (guest.id, guest.boot_loader, guest.python, guest.fstab) == (None, None, None, ())
+
+
 def test_python_cloud_init_and_fstab_are_told() -> None:
     files = {
         "/usr/bin/python3": ("->", "python3.6"),
