@@ -31,13 +31,18 @@ _ARCHITECTURES = ("x86_64", "i386")
 
 @dataclass(frozen=True)
 class BootDisk:
-    """A raw disk image that can be made to boot, and where its root filesystem is."""
+    """A raw disk image that can be made to boot, and where its root filesystem is.
+
+    Attributes:
+        sources: how an fstab can name what is on it.
+    """
 
     image: str
     table: Table
     root: Volume
     filesystem: Filesystem
     uuid: str
+    sources: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,11 @@ def examine(runner: Runner, image: str) -> BootDisk:
         GuestError: its root filesystem cannot be told, or has no UUID.
     """
     root, found = contents.root_volume(runner, image)
-    table = contents.look(runner, image).table
-    if table is None:
+    seen = contents.look(runner, image)
+    if seen.table is None:
         raise InputError("it is a partition image", where=image, hint="make a disk of it with image_layout first")
     grub.require_readable(found, image)
-    return BootDisk(image, table, root, found, filesystems.require_uuid(found, root))
+    return BootDisk(image, seen.table, root, found, filesystems.require_uuid(found, root), contents.sources(seen))
 
 
 def plan_boot(
@@ -131,7 +136,7 @@ def plan_boot(
         loaders=loaders,
         kernel=kernels[0],
         command_line=command_line,
-        switched_off=_adapt_fstab(plan, disk.uuid, disk.filesystem.type),
+        switched_off=_adapt_fstab(plan, disk),
     )
 
 
@@ -160,9 +165,9 @@ def _plan_loaders(runner: Runner, disk: BootDisk, firmware: str) -> Loaders:
     return Loaders(bios_loader, uefi_loader, system_partition, tuple(changing))
 
 
-def _adapt_fstab(plan: Plan, uuid: str, filesystem: str) -> list[str]:
-    root = FstabEntry(f"UUID={uuid}", "/", filesystem, ("errors=remount-ro",), check=1)
-    text, switched_off = fstab.adapt(tree.read_text(plan, fstab.PATH) or "", root)
+def _adapt_fstab(plan: Plan, disk: BootDisk) -> list[str]:
+    root = FstabEntry(f"UUID={disk.uuid}", "/", disk.filesystem.type, ("errors=remount-ro",), check=1)
+    text, switched_off = fstab.adapt(tree.read_text(plan, fstab.PATH) or "", root, disk.sources)
     plan.write(fstab.PATH, text.encode("utf-8", "surrogateescape"))
     return switched_off
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
@@ -52,12 +53,15 @@ def without_entry(text: str, path: str) -> str:
     return _replace(text, path, path, None)
 
 
-def adapt(text: str, root: FstabEntry) -> tuple[str, list[str]]:
-    """Fit the fstab of an image to a disk that has nothing but the root filesystem.
+def adapt(text: str, root: FstabEntry, there: Collection[str] = ()) -> tuple[str, list[str]]:
+    """Fit the fstab of an image to its disk.
 
     An entry for a device that is not there holds up the boot for a minute and
     a half and ends in the emergency shell, so such entries become comments.
     The root entry keeps its options.
+
+    Args:
+        there: what is on the disk beside the root, as ``UUID=`` and so on.
 
     Returns:
         The new text, and the paths (for swap: the sources) that were switched off.
@@ -66,7 +70,7 @@ def adapt(text: str, root: FstabEntry) -> tuple[str, list[str]]:
     lines: list[str] = []
     for line in _lines(text):
         seen = _parse_line(line)
-        if seen and seen.path != "/" and seen.source != root.source and _needs_device(seen):
+        if seen and seen.path != "/" and not _is_there(seen, root, there):
             switched_off.append(seen.source if seen.type == "swap" else seen.path)
             lines.append(f"# voc.cluster: no such device in this image: {line}")
         else:
@@ -74,6 +78,12 @@ def adapt(text: str, root: FstabEntry) -> tuple[str, list[str]]:
         if seen and seen.path == "/":
             root = replace(root, options=seen.options)
     return with_entry("".join(f"{line}\n" for line in lines), root), switched_off
+
+
+def _is_there(entry: FstabEntry, root: FstabEntry, there: Collection[str]) -> bool:
+    tag, equals, value = entry.source.replace('"', "").partition("=")
+    source = f"{tag}{equals}{value.lower() if tag == 'PARTUUID' else value}"
+    return source == root.source or source in there or not _needs_device(entry)
 
 
 def _needs_device(entry: FstabEntry) -> bool:

@@ -68,6 +68,27 @@ def look(runner: Runner, path: str) -> Contents:
     return Contents(size, table, tuple(regions))
 
 
+def sources(seen: Contents) -> frozenset[str]:
+    """Return how an fstab can name what is in an image, wherever its disk is found.
+
+    Names like /dev/sda2 are not among them: they are of another machine.
+    """
+    names = set()
+    numbers = {part.number: part for part in seen.table.partitions} if seen.table else {}
+    for region in seen.regions:
+        found = region.filesystem
+        if found and found.uuid:
+            names.add(f"UUID={found.uuid}")
+        if found and found.label:
+            names.add(f"LABEL={found.label}")
+        part = numbers.get(region.partition or 0)
+        if part and part.uuid:
+            names.add(f"PARTUUID={part.uuid.lower()}")
+        if part and part.name:
+            names.add(f"PARTLABEL={part.name}")
+    return frozenset(names)
+
+
 def require_raw(path: str) -> None:
     """Refuse a working image that is not raw.
 
@@ -157,4 +178,15 @@ def root_volume(runner: Runner, path: str) -> tuple[Volume, Filesystem]:
     return volume, filesystems.require_ext(volume)
 
 
-__all__ = ["ROOTS", "Contents", "Region", "length", "look", "region_of", "require_raw", "root_region", "root_volume"]
+__all__ = [
+    "ROOTS",
+    "Contents",
+    "Region",
+    "length",
+    "look",
+    "region_of",
+    "require_raw",
+    "root_region",
+    "root_volume",
+    "sources",
+]

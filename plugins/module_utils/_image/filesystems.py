@@ -202,6 +202,18 @@ def parse_swap(head: bytes) -> Filesystem:
     return _described("swap", head[1036:1052], head[1052:1068], (last_page + 1) * _SWAP_PAGE, 0)
 
 
+def parse_fat(head: bytes) -> Filesystem:
+    """Read the serial number and label of a FAT (source: Microsoft, FAT32 File System Specification, 3.2 and 3.3)."""
+    start = 67 if head[82:90] == b"FAT32   " else 39
+    (serial,) = struct.unpack_from("<I", head.ljust(512, b"\0"), start)
+    label = printable(head[start + 4 : start + 15].decode("ascii", "replace").rstrip())
+    return Filesystem(
+        "vfat",
+        uuid=f"{serial >> 16:04X}-{serial & 0xFFFF:04X}" if serial else None,
+        label=label if label not in ("", "NO NAME") else None,
+    )
+
+
 def make_swap(volume: Volume) -> None:
     """Make a region, which must be a hole, a swap area with a random UUID, for pages of 4096 bytes.
 
@@ -229,6 +241,7 @@ _PARSERS: dict[str, Callable[[bytes], Filesystem]] = {
     "xfs": parse_xfs,
     "btrfs": parse_btrfs,
     "swap": parse_swap,
+    "vfat": parse_fat,
 }
 
 
@@ -351,6 +364,7 @@ __all__ = [
     "make_swap",
     "parse_btrfs",
     "parse_ext",
+    "parse_fat",
     "parse_swap",
     "parse_xfs",
     "refuse_container",

@@ -70,7 +70,15 @@ def test_entries_that_may_be_absent_stay(options: str) -> None:
     assert fstab.adapt(text, ROOT)[0].startswith(text)
 
 
-def test_an_empty_fstab_gets_its_root() -> None:
+def test_entries_for_what_is_on_the_disk_stay() -> None:
+    text = 'UUID="5-6" /boot/efi vfat\nUUID=7 none swap\nPARTUUID=AB-01 /data ext4\nLABEL=gone /gone ext4\n'
+    there = {"UUID=5-6", "UUID=7", "PARTUUID=ab-01"}
+    adapted, switched_off = fstab.adapt(text, ROOT, there)
+    assert switched_off == ["/gone"]
+    assert adapted.startswith(text.rpartition("LABEL=gone")[0])
+
+
+def test_an_empty_fstab_gets_the_root() -> None:
     assert fstab.adapt("", ROOT) == ("UUID=9 / ext4 errors=remount-ro 0 1\n", [])
 
 

@@ -177,7 +177,10 @@ def test_an_esp_is_a_fat32_in_its_place(runner: Runner, tmp_path: Path) -> None:
     region = Volume(str(image), 4 * MIB, 40 * MIB)
     filesystems.make_fat(runner, region, "ESP")
     assert image.stat().st_size == 64 * MIB
-    assert filesystems.identify(region) == Filesystem("vfat")
+    found = filesystems.identify(region)
+    assert found
+    assert (found.type, found.label) == ("vfat", "ESP")
+    assert found.uuid == tool("blkid", "-p", "-O", str(4 * MIB), "-o", "value", "-s", "UUID", image).strip()
     data = image.read_bytes()
     assert not any(data[: 4 * MIB])
     assert not any(data[44 * MIB :])

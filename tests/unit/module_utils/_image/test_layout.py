@@ -14,7 +14,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     ToolError,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems, layout, partitions
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.layout import Extra, Options
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import TYPES, Table
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
@@ -180,7 +180,9 @@ def test_a_partition_gets_the_table_and_the_esp_it_shall_have(
     assert [piece.wish.role for piece in planned.pieces] == [*(["bios"] if label == "gpt" else []), "esp", "root"]
     esp, root = table.partitions[-2:]
     assert (esp.type, root.type) == (TYPES[label]["esp"], TYPES[label]["root"])
-    assert filesystems.identify(Volume(str(disk), table.offset(esp), table.length(esp))) == Filesystem("vfat")
+    found = filesystems.identify(Volume(str(disk), table.offset(esp), table.length(esp)))
+    assert found
+    assert (found.type, found.label) == ("vfat", "ESP")
     assert (volume.offset, volume.size) == (table.offset(root), table.length(root))
     assert table.offset(root) + table.length(root) == 64 * MIB - (label == "gpt") * MIB
     assert filesystems.require_ext(volume).size == volume.size
