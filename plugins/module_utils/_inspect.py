@@ -57,8 +57,7 @@ def inspect_raw(runner: Runner, path: str) -> Inspection:
             where=path,
             hint="give a disk or partition image",
         )
-    roots = [region.volume for region in seen.regions if region.filesystem and region.filesystem.is_ext]
-    root = roots[0] if len(roots) == 1 else None
+    root = _readable_root(seen, path)
     guest = None
     obstacle: str | None = "its root filesystem could not be read"
     if root:
@@ -78,6 +77,15 @@ def _firmware(runner: Runner, path: str, seen: Contents) -> Iterator[str]:
     with suppress(DamagedImageError, InputError):
         if uefi.has_loader(runner, seen.table, path):
             yield "uefi"
+
+
+def _readable_root(seen: Contents, path: str) -> Volume | None:
+    """Return where the root filesystem is, if it can be told and read without a mount."""
+    try:
+        region = contents.root_region(seen, path)
+    except (GuestError, InputError):
+        return None
+    return region.volume if region.filesystem and region.filesystem.is_ext else None
 
 
 def _missing(seen: Contents, guest: Guest | None, firmware: tuple[str, ...]) -> list[str]:

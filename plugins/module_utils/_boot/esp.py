@@ -26,14 +26,10 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import Partition, Table
 
-# UEFI 2.10, 5.2.2 and 5.3.3.
-_TYPES = {"dos": "ef", "gpt": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"}
-
 
 def partitions_of(table: Table) -> list[Partition]:
     """Return the EFI system partitions of a disk."""
-    wanted = _TYPES.get(table.label, "").lower()
-    return [part for part in table.partitions if part.type.lower() == wanted]
+    return [part for part in table.partitions if part.is_for("esp")]
 
 
 def locate(table: Table, image: str) -> Volume:

@@ -38,7 +38,6 @@ _MODULES = (
     *("search", "search_fs_uuid", "configfile", "normal", "linux"),
     *("serial", "terminal", "echo", "test", "minicmd", "reboot", "halt"),
 )
-_BIOS_BOOT_PARTITION = "21686148-6449-6E6F-744E-656564454649"  # its type in a GPT
 _SECTOR = 512
 _BOOT_CODE = 440  # then come the disk signature and the partition table
 _KERNEL_SECTOR = 0x5C  # in boot.img: where core.img begins
@@ -146,7 +145,7 @@ def _gap(table: Table) -> tuple[int, int, str]:
 def _boot_partition(table: Table, where: str) -> tuple[int, int, str]:
     """Return the same of a GPT's BIOS boot partition."""
     for part in table.partitions:
-        if part.type.upper() == _BIOS_BOOT_PARTITION:
+        if part.is_for("bios"):
             return part.start, part.size, "in the BIOS boot partition"
     raise InputError(
         "BIOS cannot start a disk with a GPT that has no BIOS boot partition",

@@ -18,6 +18,7 @@ from ansible_collections.voc.cluster.tests.unit.images import (
     make_efi_disk,
     make_ext,
     plant,
+    tool,
 )
 
 KERNEL: dict[str, str | bytes] = {"/boot/vmlinuz-6.1": "k", "/boot/initrd.img-6.1": "i", "/etc/os-release": "ID=x\n"}
@@ -89,3 +90,18 @@ def test_text_is_refused(runner: Runner, tmp_path: Path) -> None:
 def test_an_image_that_was_not_looked_into_cannot_be_checked(runner: Runner) -> None:
     with pytest.raises(InputError, match="root filesystem cannot be checked"):
         require_bootable(runner, "a.qcow2", None)
+
+
+def test_a_boot_partition_beside_lvm_is_not_taken_for_the_root(runner: Runner, tmp_path: Path) -> None:
+    boot = make_ext(tmp_path / "boot", plant(tmp_path / "tree", KERNEL))
+    disk = tmp_path / "disk"
+    with disk.open("wb") as file:
+        file.truncate(16 * MIB)
+        file.seek(MIB)
+        file.write(boot.read_bytes())
+        file.seek(8 * MIB + 512)
+        file.write(b"LABELONE".ljust(24) + b"LVM2 001")
+    tool("sfdisk", "-q", disk, data=b"label: dos\n2048,14336,83\n16384,,8e\n")
+    seen = inspect_raw(runner, str(disk))
+    assert (seen.root, seen.guest) == (None, None)
+    assert "partition 2: LVM2_member" in summary(seen)

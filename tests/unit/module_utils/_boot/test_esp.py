@@ -87,7 +87,7 @@ def test_a_name_that_mtools_would_misread_is_refused(runner: Runner, disk: Path)
     ("table", "count"),
     [
         (Table("gpt", (Partition(1, 2048, 2048, "0FC63DAF-8483-4772-8E79-3D69D8477DE4"),)), "no"),
-        (Table("dos", (Partition(1, 2048, 2048, GPT_TYPE),)), "no"),
+        (Table("dos", (Partition(1, 2048, 2048, "83"),)), "no"),
         (Table("gpt", (Partition(1, 2048, 2048, GPT_TYPE), Partition(2, 4096, 2048, GPT_TYPE))), "more than one"),
     ],
 )
