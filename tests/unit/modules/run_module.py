@@ -12,9 +12,9 @@ from ansible.module_utils.testing import patch_module_args
 MODULES = "ansible_collections.voc.cluster.plugins.modules"
 
 
-def run_module(name: str, capsys: pytest.CaptureFixture[str], /, *, check: bool = False, **options: t.Any) -> t.Any:
+def run_module(module_name: str, capsys: pytest.CaptureFixture[str], *, check: bool = False, **options: t.Any) -> t.Any:
     """Return a module's result; a failure has its `failed`."""
-    module = importlib.import_module(f"{MODULES}.{name}")
+    module = importlib.import_module(f"{MODULES}.{module_name}")
     with patch_module_args({**options, "_ansible_check_mode": check}), pytest.raises(SystemExit):
         module.main()
     result = json.loads(capsys.readouterr().out)
