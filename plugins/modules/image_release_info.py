@@ -34,10 +34,9 @@ options:
     type: dict
     default: {}
   files:
-    description: Files on the builder that a release depends on; they are read, and their digests join O(inputs).
-    type: list
-    elements: path
-    default: []
+    description: Files on the builder that a release depends on, by name; their digests join O(inputs).
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -99,7 +98,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._release import differ
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     del runner  # files are all there is to look at
     options = module.params
-    inputs = {**options["inputs"], **{path: identify_source(path).sha256 for path in options["files"]}}
+    inputs = {**options["inputs"], **{name: identify_source(path).sha256 for name, path in options["files"].items()}}
     current = read_current(options["releases"], options["name"])
     if current is None:
         source = identify_source(options["src"])
@@ -127,7 +126,7 @@ def main() -> None:
             "releases": {"type": "path", "required": True},
             "src": {"type": "path", "required": True},
             "inputs": {"type": "dict", "default": {}},
-            "files": {"type": "list", "elements": "path", "default": []},
+            "files": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )

@@ -14,6 +14,7 @@ from ansible_collections.voc.cluster.plugins.module_utils import _release
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
+from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbox
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 
@@ -34,7 +35,7 @@ def run_in_sandbox(image: str, *command: str) -> None:
 def publish(image: str, releases: str) -> None:
     source = _release.SourceId(image, "0" * 64, 0, 0, 0, 0)
     # Other inputs each time, or two releases of one second would have one name.
-    order = _release.Order("worker", "qcow2", False, source, {"process": str(os.getpid())})
+    order = _release.Order("worker", Output("qcow2"), source, {"process": str(os.getpid())})
     _release.publish(RUNNER, image, releases, order)
 
 

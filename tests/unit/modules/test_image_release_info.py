@@ -18,7 +18,7 @@ def test_a_release_is_up_to_date_until_something_it_depends_on_changes(
         "releases": str(tmp_path / "releases"),
         "src": str(source),
         "inputs": {"site_grid": "x"},
-        "files": [str(bundle)],
+        "files": {"bundle": str(bundle)},
     }
     told = run_module("image_release_info", capsys, **asked)
     assert (told["up_to_date"], told["reasons"]) == (False, ["there is no release yet"])
@@ -35,9 +35,9 @@ def test_a_release_is_up_to_date_until_something_it_depends_on_changes(
     told = run_module("image_release_info", capsys, **asked)
     assert (told["up_to_date"], told["path"]) == (True, made["path"])
     bundle.write_text("another")
-    assert run_module("image_release_info", capsys, **asked)["reasons"] == [str(bundle)]
+    assert run_module("image_release_info", capsys, **asked)["reasons"] == ["bundle"]
     told = run_module("image_release_info", capsys, **{**asked, "inputs": {"site_grid": "y"}})
-    assert told["reasons"] == [str(bundle), "site_grid"]
+    assert told["reasons"] == ["bundle", "site_grid"]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,7 +49,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Captur
         name="a",
         releases=str(tmp_path),
         src=str(source),
-        files=[str(tmp_path / "absent")],
+        files={"bundle": str(tmp_path / "absent")},
     )
     assert told["failed"]
     assert str(tmp_path / "absent") in told["msg"]
