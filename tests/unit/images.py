@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import copy_range
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
+from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import Table, Wish, arrange
 
 MIB = 1 << 20
 UUID = "0f2c4a6e-1111-4222-8333-944455566677"
@@ -23,6 +24,11 @@ def tool(*argv: str | Path, data: bytes = b"", accept: tuple[int, ...] = (0,)) -
     done = subprocess.run([str(word) for word in argv], input=data, capture_output=True, check=False, env=environment)
     assert done.returncode in accept, done.stdout + done.stderr
     return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def plan_single(disk_size: int) -> Table:
+    """Plan a DOS table with one bootable Linux partition on a disk of `disk_size` bytes."""
+    return arrange("dos", [Wish("root", 0)], disk_size)
 
 
 def plant(folder: Path, files: dict[str, str | bytes]) -> Path:

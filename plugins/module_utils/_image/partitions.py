@@ -171,15 +171,6 @@ def _numbers(label: str, wishes: Sequence[Wish]) -> list[int]:
     return [number or next(free) for number in given]
 
 
-def plan_single(disk_size: int) -> Table:
-    """Plan a DOS table with one bootable Linux partition on a disk of `disk_size` bytes.
-
-    Raises:
-        InputError: a DOS table cannot describe a disk this large.
-    """
-    return arrange("dos", [Wish("root", 0)], disk_size)
-
-
 def disk_size_for(label: str, wishes: Sequence[Wish], wanted: int | None) -> int:
     """Return the size in bytes of a disk that holds these partitions.
 
@@ -310,7 +301,6 @@ __all__ = [
     "arrange",
     "disk_size_for",
     "parse",
-    "plan_single",
     "read",
     "script",
     "validate",

@@ -20,11 +20,12 @@ from ansible_collections.voc.cluster.tests.unit.images import (
     make_disk,
     make_efi_disk,
     make_ext,
+    plan_single,
     whole,
 )
 
 KERNEL = Kernel("6.1.0", "/boot/vmlinuz-6.1.0", "/boot/initrd.img-6.1.0", "/lib/modules/6.1.0")
-TABLE = partitions.plan_single(8 * MIB)
+TABLE = plan_single(8 * MIB)
 BOOT_PARTITION = "21686148-6449-6E6F-744E-656564454649"
 
 

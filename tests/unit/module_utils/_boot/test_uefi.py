@@ -7,7 +7,7 @@ import pytest
 from ansible_collections.voc.cluster.plugins.module_utils._boot import esp, uefi
 from ansible_collections.voc.cluster.plugins.module_utils._image import partitions
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
-from ansible_collections.voc.cluster.tests.unit.images import MIB, UUID, make_disk, make_efi_disk, make_ext
+from ansible_collections.voc.cluster.tests.unit.images import MIB, UUID, make_disk, make_efi_disk, make_ext, plan_single
 
 RUNNER = PopenRunner()
 
@@ -43,5 +43,5 @@ def test_a_loader_is_placed_and_found(loader: bytes, tmp_path: Path) -> None:
 
 def test_a_disk_without_a_system_partition_has_no_loader(tmp_path: Path) -> None:
     disk = make_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
-    table = partitions.plan_single(5 * MIB)
+    table = plan_single(5 * MIB)
     assert not uefi.has_loader(RUNNER, table, str(disk))

@@ -22,7 +22,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._image.partitions impo
     Table,
     Wish,
 )
-from ansible_collections.voc.cluster.tests.unit.images import tool
+from ansible_collections.voc.cluster.tests.unit.images import plan_single, tool
 
 GIB = 1 << 30
 
@@ -47,7 +47,7 @@ def _document(*parts: dict, **fields: object) -> str:
 @given(st.integers(1, 1 << 40))
 def test_the_smallest_disk_holds_its_content_and_wastes_less_than_2_mib(content: int) -> None:
     size = disk_size_for(content, None)
-    part = partitions.plan_single(size).partitions[0]
+    part = plan_single(size).partitions[0]
     assert part.start * 512 == MEBIBYTE
     assert content <= part.size * 512 < content + MEBIBYTE
     assert size == (part.start + part.size) * 512
@@ -71,9 +71,9 @@ def test_a_disk_that_is_too_small_names_what_it_takes() -> None:
 
 def test_a_dos_table_ends_at_2_tib() -> None:
     limit = 2048 * GIB
-    assert partitions.plan_single(limit).partitions[0].size == (1 << 32) - 2048
+    assert plan_single(limit).partitions[0].size == (1 << 32) - 2048
     with pytest.raises(InputError, match="stay below 2 TiB"):
-        partitions.plan_single(limit + MEBIBYTE)
+        plan_single(limit + MEBIBYTE)
 
 
 WISHES = st.lists(st.builds(Wish, st.sampled_from(["data", "swap", "esp"]), st.integers(1, 1 << 40)), max_size=3)
@@ -152,7 +152,7 @@ def test_a_table_that_continues_another_keeps_its_identifiers(label: str, runner
 @pytest.mark.parametrize("size", [2 * MEBIBYTE, 64 * MEBIBYTE + 4096, 4 * GIB, 2048 * GIB])
 def test_a_planned_table_comes_back_from_sfdisk_as_it_was(size: int, runner: Runner, tmp_path: Path) -> None:
     disk = _disk(tmp_path / "disk", size)
-    planned = partitions.plan_single(size)
+    planned = plan_single(size)
     partitions.write(runner, str(disk), planned)
     assert partitions.read(runner, str(disk), size) == planned
     assert "No errors detected" in tool("sfdisk", "--verify", disk)
@@ -166,7 +166,7 @@ def test_writing_a_table_keeps_what_the_disk_holds(runner: Runner, tmp_path: Pat
         file.seek(MEBIBYTE)
         file.write(b"\x53\xef" * 2048)
     before = disk.read_bytes()
-    partitions.write(runner, str(disk), partitions.plan_single(4 * MEBIBYTE))
+    partitions.write(runner, str(disk), plan_single(4 * MEBIBYTE))
     after = disk.read_bytes()
     assert after[:440] == before[:440]
     assert after[512:] == before[512:]
