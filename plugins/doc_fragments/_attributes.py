@@ -95,3 +95,39 @@ options:
     choices: [auto, ext, mounted]
     default: auto
 """
+
+    LIMITS = r"""
+options:
+  limits:
+    description:
+      - Higher limits for each program that this module starts, where the work is larger than usual. Lower ones than the
+        defaults have no effect, apart from O(limits.reserve).
+      - The defaults are for programs that change or convert images; those that only look at one have a minute and 1G.
+    type: dict
+    default: {}
+    suboptions:
+      seconds:
+        description: How long it may take. The default is 14400, and 3600 for the guest's own programs.
+        type: int
+      cpu:
+        description: How many seconds of a processor it may use, over all its threads. The default is 86400.
+        type: int
+      memory:
+        description: How much memory it may have. The default is V(4G), and V(16G) for the guest's own programs.
+        type: str
+      output:
+        description: How much it may write to its standard output. The default is V(64M).
+        type: str
+      reserve:
+        description: How much must stay free on filesystems of the builder that are written to. The default is V(64M).
+        type: str
+"""
+
+    PROGRESS = r"""
+options:
+  progress:
+    description:
+      - A file in which the module says how far it is while it works, as one line.
+      - It is set for you, so that a task that takes long prints a percentage every few seconds.
+    type: path
+"""

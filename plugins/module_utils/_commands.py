@@ -4,7 +4,7 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""The one place that starts programs: argument lists, C locale, limits, clear failures."""
+"""Which programs are started, within which limits, and what their end means."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import os
 import shutil
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import FileSizeError, ToolError, printable
+from ansible_collections.voc.cluster.plugins.module_utils._progress import SILENT, Progress, Watch
 
 # Which package brings a program, by Debian's names: the hint when it is missing.
 _PACKAGES = {
@@ -31,12 +32,11 @@ _PACKAGES = {
     "mmd": "mtools",
     "mkfs.vfat": "dosfstools",
     "mount": "mount",
-    "prlimit": "util-linux",
     "qemu-img": "qemu-utils",
     "resize2fs": "e2fsprogs",
     "setpriv": "util-linux",
+    "sh": "dash",
     "sfdisk": "fdisk",
-    "timeout": "coreutils",
     "tune2fs": "e2fsprogs",
     "umount": "mount",
     "xfs_growfs": "xfsprogs",
@@ -48,16 +48,9 @@ _PACKAGES = {
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
 
 _LAST_LINES = 3  # of what a program wrote, in a message
-
-# A program must not outlive a killed module: the kernel kills both timeout(1) and what it
-# started when the process above them dies. Whichever died before that was asked for is
-# found out by the number of the process above, which is another one by then.
-_GUARD = '[ "$PPID" = "$1" ] || exit 125; shift; VOC_PARENT=$$; export VOC_PARENT; exec "$@"'
-_INNER_GUARD = '[ "$PPID" = "$VOC_PARENT" ] || exit 125; unset VOC_PARENT; exec "$@"'
-
-_TIMED_OUT = 124  # coreutils' timeout(1), and 137 when it had to send SIGKILL
-_KILLED = 137
 _TOO_LARGE = (-signal.SIGXFSZ, 128 + signal.SIGXFSZ)
+_OUT_OF_TIME = (-signal.SIGXCPU, 128 + signal.SIGXCPU)
+_HOSTILE = "the image may be damaged or hostile; if it is only large, raise this in limits"
 
 
 @dataclass(frozen=True)
@@ -66,18 +59,28 @@ class Limits:
 
     Attributes:
         seconds: wall clock time, after which it is ended.
+        cpu: time on a processor, in seconds, over all its threads.
         memory: address space in bytes.
+        output: what it may write to standard output and error together, in bytes.
         file_size: the size of any file it writes, in bytes; None for no limit.
     """
 
     seconds: int
     memory: int
+    cpu: int = 24 * 3600
+    output: int = 64 << 20
     file_size: int | None = None
+
+    def raised(self, by: Mapping[str, int]) -> Limits:
+        """Return these limits, or those by name that a user gave where they are higher."""
+        return replace(self, **{name: max(value, getattr(self, name)) for name, value in by.items()})
 
 
 # Tools that parse an image work on files that a stranger made.
-INSPECT = Limits(seconds=60, memory=1 << 30)
+INSPECT = Limits(seconds=60, cpu=60, memory=1 << 30)
 TRANSFORM = Limits(seconds=4 * 3600, memory=4 << 30)
+
+RESERVE = 64 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,34 @@ class Completed:
         return "it said nothing"
 
 
+class OverrunError(Exception):
+    """A program had to be ended because it exceeded one of its limits; the text says which."""
+
+
 class Runner(ABC):
     """Starts programs. Subclasses know how; the rules are the same for all."""
 
+    def __init__(
+        self, raised: Mapping[str, int] | None = None, *, reserve: int = RESERVE, progress: Progress = SILENT
+    ) -> None:
+        """Take what a user has said about the work.
+
+        Args:
+            raised: higher limits, by their names in `Limits`.
+            reserve: what must stay free on filesystems that are written to, in bytes.
+            progress: is told how far long work is.
+        """
+        self._raised = dict(raised or {})
+        self.reserve = reserve
+        self.progress = progress
+
     @abstractmethod
-    def execute(self, argv: Sequence[str], data: bytes | None) -> Completed:
-        """Run `argv` to its end in the C locale, with `data` on standard input."""
+    def execute(self, argv: Sequence[str], limits: Limits, data: bytes | None, watch: Watch | None) -> Completed:
+        """Run `argv` to its end in the C locale, with `data` on standard input.
+
+        Raises:
+            OverrunError: it exceeded a limit and was ended.
+        """
 
     def run(
         self,
@@ -118,32 +143,30 @@ class Runner(ABC):
         data: bytes | None = None,
         accept: Collection[int] = (0,),
         bare: bool = False,
+        watch: Watch | None = None,
     ) -> Completed:
-        """Run a program within `limits` and return what it wrote.
+        """Run a program within `limits`, or higher ones of the user's, and return what it wrote.
 
         Args:
             bare: give it no environment at all.
+            watch: is called while it runs.
 
         Raises:
-            ToolError: it is not installed, took too long, or ended with a status
-                that is not in `accept`.
+            ToolError: it is not installed, exceeded a limit, or ended with a
+                status that is not in `accept`.
         """
         tool = argv[0]
-        with_parent = (find("setpriv"), "--pdeathsig", "KILL", find("sh"), "-c")
-        bounded = [
-            *(*with_parent, _GUARD, "guard", str(os.getpid())),
-            *(find("prlimit"), f"--as={limits.memory}", "--core=0"),
-            *(() if limits.file_size is None else (f"--fsize={limits.file_size}",)),
-            "--",
-            *(find("timeout"), "--kill-after=5", str(limits.seconds)),
-            *(*with_parent, _INNER_GUARD, "guarded"),
-            *((find("env"), "-i") if bare else ()),
-            *(find(tool), *argv[1:]),
-        ]
-        done = self.execute(bounded, data)
-        # Before `accept`: whoever accepts every status does not mean this one.
-        if done.status in (_TIMED_OUT, _KILLED):
-            raise ToolError(f"{tool} was ended after {limits.seconds} s", hint="the image may be damaged or hostile")
+        limits = limits.raised(self._raised)
+        command = [*((find("env"), "-i") if bare else ()), find(tool), *argv[1:]]
+        try:
+            done = self.execute(command, limits, data, watch)
+        except OverrunError as error:
+            raise ToolError(f"{tool} was ended: {error}", hint=_HOSTILE) from None
+        # Before `accept`: whoever accepts every status does not mean these.
+        if done.status in _OUT_OF_TIME:
+            raise ToolError(f"{tool} was ended: it used a processor for {limits.cpu} s", hint=_HOSTILE)
+        if done.status == -signal.SIGKILL:
+            raise ToolError(f"{tool} was killed", hint="see whether the builder ran out of memory, and run this again")
         if done.status in _TOO_LARGE or (limits.file_size is not None and b"File too large" in done.errors):
             raise FileSizeError(f"{tool} tried to write more than {limits.file_size} bytes")
         if done.status in accept:
@@ -174,4 +197,4 @@ def _which(tool: str) -> str | None:
     return shutil.which(tool, path=os.pathsep.join([*folders, *_SYSTEM_FOLDERS]))
 
 
-__all__ = ["INSPECT", "TRANSFORM", "Completed", "Limits", "Runner", "find", "first_of"]
+__all__ = ["INSPECT", "RESERVE", "TRANSFORM", "Completed", "Limits", "OverrunError", "Runner", "find", "first_of"]

@@ -9,33 +9,65 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ansible.module_utils.common.text.formatters import human_to_bytes
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._commands import RESERVE, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError, printable
+from ansible_collections.voc.cluster.plugins.module_utils._processes import ENVIRONMENT, Process, ProcessRunner
+from ansible_collections.voc.cluster.plugins.module_utils._progress import Progress
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+# What every module that starts programs can be told about them.
+LIMITS: dict[str, t.Any] = {
+    "type": "dict",
+    "default": {},
+    "options": {
+        "seconds": {"type": "int"},
+        "cpu": {"type": "int"},
+        "memory": {"type": "str"},
+        "output": {"type": "str"},
+        "reserve": {"type": "str"},
+    },
+}
+_SIZES = ("memory", "output", "reserve")
 
-class ModuleRunner(Runner):
+
+class ModuleRunner(ProcessRunner):
     """Starts programs through the module, as Ansible's sanity rules want it."""
 
     def __init__(self, module: AnsibleModule) -> None:
+        raised = parse_limits(module.params.get("limits", {}))
+        reserve = raised.pop("reserve", RESERVE)
+        super().__init__(raised, reserve=reserve, progress=Progress(module.params.get("progress")))
         self._run_command: Callable[..., tuple[int, bytes, bytes]] = module.run_command
 
-    def execute(self, argv: Sequence[str], data: bytes | None) -> Completed:
-        status, output, errors = self._run_command(
+    def start(self, argv: Sequence[str], descriptors: Sequence[int], attend: Callable[[Process], None]) -> int:
+        # It would read the output itself, without a limit; after `attend` nothing is left to read.
+        status, _output, _errors = self._run_command(
             list(argv),
-            data=data,
-            binary_data=True,
+            before_communicate_callback=attend,
+            pass_fds=descriptors,
             encoding=None,
             expand_user_and_vars=False,
-            environ_update={"LC_ALL": "C", "LANG": "C"},
+            environ_update=ENVIRONMENT,
         )
-        return Completed(status, output, errors)
+        return status
+
+
+def parse_limits(options: Mapping[str, t.Any]) -> dict[str, int]:
+    """Return the limits that a module's option gives, by name; sizes in bytes.
+
+    Raises:
+        InputError: a size is none.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    return {
+        name: parse_size(value, f"limits: {name}") if name in _SIZES else int(value) for name, value in given.items()
+    }
 
 
 def parse_size(text: str, option: str) -> int:
@@ -63,4 +95,4 @@ def run(module: AnsibleModule, work: Callable[[AnsibleModule, Runner], dict[str,
     module.exit_json(**result)
 
 
-__all__ = ["ModuleRunner", "parse_size", "run"]
+__all__ = ["LIMITS", "ModuleRunner", "parse_limits", "parse_size", "run"]

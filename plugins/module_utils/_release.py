@@ -30,9 +30,10 @@ from datetime import datetime, timezone
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError, UnsafeImageError
-from ansible_collections.voc.cluster.plugins.module_utils._image import blocks
+from ansible_collections.voc.cluster.plugins.module_utils._image import blocks, digest
 from ansible_collections.voc.cluster.plugins.module_utils._image.convert import convert
 from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
+from ansible_collections.voc.cluster.plugins.module_utils._progress import SILENT, Progress
 from ansible_collections.voc.cluster.plugins.module_utils._version import VERSION
 
 MANIFEST = "manifest.json"
@@ -48,13 +49,14 @@ class SourceId:
     """A source image, told apart by its content; the other fields only save reading it again.
 
     Attributes:
+        digest: see `digest`.
         size: in bytes.
         modified, changed: st_mtime_ns and st_ctime_ns. Only the kernel sets the
             second, so a file that was swapped is noticed.
     """
 
     path: str
-    sha256: str
+    digest: str
     size: int
     inode: int
     modified: int
@@ -89,16 +91,16 @@ class Order:
     inputs: Mapping[str, str]
 
 
-def identify_source(path: str, known: SourceId | None = None) -> SourceId:
+def identify_source(path: str, known: SourceId | None = None, progress: Progress = SILENT) -> SourceId:
     """Return a source's identity; it is read only if it is not the file that is `known`."""
     with open(path, "rb") as file:
         status = os.fstat(file.fileno())
         seen = (status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
         if known and seen == (known.size, known.inode, known.modified, known.changed):
-            digest = known.sha256
+            content = known.digest
         else:
-            digest = _digest(file)
-    return SourceId(os.path.abspath(path), digest, *seen)
+            content = digest.of_file(file.fileno(), progress)
+    return SourceId(os.path.abspath(path), content, *seen)
 
 
 def require_same(source: SourceId) -> None:
@@ -152,7 +154,7 @@ def parse_manifest(document: t.Any) -> Manifest:
 def differences(manifest: Manifest, source: SourceId, inputs: Mapping[str, str]) -> list[str]:
     """Return what has changed since a release was made, as words for the user."""
     reasons = []
-    if manifest.source.sha256 != source.sha256:
+    if manifest.source.digest != source.digest:
         reasons.append("the source image")
     if manifest.collection != VERSION:
         reasons.append(f"the collection ({manifest.collection} -> {VERSION})")
@@ -191,7 +193,7 @@ def _fill(runner: Runner, image: str, folder: str, identity: str, order: Order) 
     os.chmod(path, 0o444)
     blocks.sync_file(path)
     with open(path, "rb") as file:
-        digest = _digest(file)
+        sha256 = _sha256(file, runner.progress)
     manifest = Manifest(
         name=order.name,
         id=identity,
@@ -201,7 +203,7 @@ def _fill(runner: Runner, image: str, folder: str, identity: str, order: Order) 
         format=order.output.format,
         size=os.stat(path).st_size,
         virtual_size=os.stat(image).st_size,
-        sha256=digest,
+        sha256=sha256,
         source=order.source,
         inputs=dict(order.inputs),
     )
@@ -224,7 +226,7 @@ def _point(above: str, identity: str) -> None:
 
 def _new_id(order: Order) -> str:
     # The nanoseconds tell apart two releases of one second.
-    content = json.dumps([order.source.sha256, dict(order.inputs), VERSION, time.time_ns()], sort_keys=True)
+    content = json.dumps([order.source.digest, dict(order.inputs), VERSION, time.time_ns()], sort_keys=True)
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     return f"{moment}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
@@ -257,11 +259,13 @@ def _remove_unfinished(above: str) -> None:
                 shutil.rmtree(path)
 
 
-def _digest(file: t.BinaryIO) -> str:
-    digest = hashlib.sha256()
+def _sha256(file: t.BinaryIO, progress: Progress) -> str:
+    content = hashlib.sha256()
+    size = os.fstat(file.fileno()).st_size
     while piece := file.read(_PIECE):
-        digest.update(piece)
-    return digest.hexdigest()
+        content.update(piece)
+        progress.tell("reading", file.tell(), size)
+    return content.hexdigest()
 
 
 __all__ = [

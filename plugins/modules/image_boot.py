@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.access
+  - voc.cluster._attributes.limits
 attributes:
   check_mode:
     support: full
@@ -111,7 +112,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, open_tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import result
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -156,6 +157,7 @@ def main() -> None:
                 "elements": "str",
                 "default": ["virtio_blk", "virtio_net", "virtio_pci", "virtio_scsi"],
             },
+            "limits": LIMITS,
         },
         supports_check_mode=True,
     )

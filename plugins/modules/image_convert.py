@@ -18,6 +18,8 @@ author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.output
+  - voc.cluster._attributes.limits
+  - voc.cluster._attributes.progress
 attributes:
   check_mode:
     support: full
@@ -93,7 +95,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._image import output
 from ansible_collections.voc.cluster.plugins.module_utils._image.convert import convert, examine
 from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
-from ansible_collections.voc.cluster.plugins.module_utils._module import parse_size, run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, parse_size, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -126,6 +128,8 @@ def main() -> None:
             "format": {"type": "str", "choices": list(FORMATS), "default": "raw"},
             "max_virtual_size": {"type": "str", "default": "16T"},
             "force": {"type": "bool", "default": False},
+            "limits": LIMITS,
+            "progress": {"type": "path"},
         },
         supports_check_mode=True,
     )

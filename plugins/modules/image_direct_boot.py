@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.access
+  - voc.cluster._attributes.limits
 attributes:
   check_mode:
     support: full
@@ -86,7 +87,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.access import A
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import require_uuid
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -120,6 +121,7 @@ def main() -> None:
                 "default": ["console=tty0", "console=ttyS0,115200n8"],
             },
             "drivers": {"type": "list", "elements": "str", "default": []},
+            "limits": LIMITS,
         },
         supports_check_mode=True,
     )

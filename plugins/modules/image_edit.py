@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.access
+  - voc.cluster._attributes.limits
 attributes:
   check_mode:
     support: full
@@ -188,7 +189,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, change_guest
 from ansible_collections.voc.cluster.plugins.module_utils._guest.edits import ARGUMENT_SPEC, plan_edits
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -215,6 +216,7 @@ def main() -> None:
                 "required_one_of": [tuple(ARGUMENT_SPEC)],
                 "mutually_exclusive": [tuple(ARGUMENT_SPEC)],
             },
+            "limits": LIMITS,
         },
         supports_check_mode=True,
     )

@@ -17,6 +17,8 @@ description:
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
+  - voc.cluster._attributes.limits
+  - voc.cluster._attributes.progress
 attributes:
   check_mode:
     support: full
@@ -89,7 +91,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._image import extract
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -115,6 +117,8 @@ def main() -> None:
             "dest": {"type": "path", "required": True},
             "partition": {"type": "int"},
             "force": {"type": "bool", "default": False},
+            "limits": LIMITS,
+            "progress": {"type": "path"},
         },
         supports_check_mode=True,
     )

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.access
+  - voc.cluster._attributes.limits
 attributes:
   check_mode:
     support: full
@@ -68,7 +69,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._guest import generalize
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, change_guest
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -91,6 +92,7 @@ def main() -> None:
             "image": {"type": "path", "required": True},
             "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
             "operations": {"type": "list", "elements": "str", "default": ["defaults"]},
+            "limits": LIMITS,
         },
         supports_check_mode=True,
     )

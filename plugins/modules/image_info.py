@@ -16,6 +16,7 @@ author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.info
+  - voc.cluster._attributes.limits
 requirements:
   - e2fsprogs
   - sfdisk
@@ -172,7 +173,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._inspect import (
     require_bootable,
     summary,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._module import parse_size, run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, parse_size, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -233,6 +234,7 @@ def main() -> None:
             "max_virtual_size": {"type": "str", "default": "16T"},
             "verify": {"type": "bool", "default": False},
             "firmware": {"type": "str", "choices": ["bios", "uefi", "both"]},
+            "limits": LIMITS,
         },
         supports_check_mode=True,
     )

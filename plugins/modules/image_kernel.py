@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.access
+  - voc.cluster._attributes.limits
 attributes:
   check_mode:
     support: full
@@ -88,7 +89,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest import system, 
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, open_tree
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -130,6 +131,7 @@ def main() -> None:
             "bundle": {"type": "path", "required": True},
             "force": {"type": "bool", "default": False},
             "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
+            "limits": LIMITS,
         },
         supports_check_mode=True,
     )

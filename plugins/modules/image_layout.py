@@ -24,6 +24,8 @@ description:
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
+  - voc.cluster._attributes.limits
+  - voc.cluster._attributes.progress
 attributes:
   check_mode:
     support: full
@@ -194,7 +196,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import called
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import LABELS, Partition, Table
-from ansible_collections.voc.cluster.plugins.module_utils._module import parse_size, run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, parse_size, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -277,6 +279,8 @@ def main() -> None:
                 },
             },
             "force": {"type": "bool", "default": False},
+            "limits": LIMITS,
+            "progress": {"type": "path"},
         },
         supports_check_mode=True,
     )

@@ -18,6 +18,7 @@ author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
+  - voc.cluster._attributes.limits
 attributes:
   check_mode:
     support: full
@@ -63,7 +64,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.access import o
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbox
 
 
@@ -88,6 +89,7 @@ def main() -> None:
         argument_spec={
             "image": {"type": "path", "required": True},
             "name": {"type": "list", "elements": "str", "required": True},
+            "limits": LIMITS,
         },
         supports_check_mode=True,
     )

@@ -19,6 +19,8 @@ extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.output
+  - voc.cluster._attributes.limits
+  - voc.cluster._attributes.progress
 attributes:
   check_mode:
     support: full
@@ -49,7 +51,7 @@ options:
         description: Its path.
         type: path
         required: true
-      sha256:
+      digest:
         description: Its digest.
         type: str
         required: true
@@ -107,7 +109,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._image import output
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import require_raw
 from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 from ansible_collections.voc.cluster.plugins.module_utils._release import (
     Order,
     SourceId,
@@ -149,7 +151,7 @@ def main() -> None:
                 "required": True,
                 "options": {
                     "path": {"type": "path", "required": True},
-                    "sha256": {"type": "str", "required": True},
+                    "digest": {"type": "str", "required": True},
                     "size": {"type": "int", "required": True},
                     "inode": {"type": "int", "required": True},
                     "modified": {"type": "int", "required": True},
@@ -157,6 +159,8 @@ def main() -> None:
                 },
             },
             "inputs": {"type": "dict", "default": {}},
+            "limits": LIMITS,
+            "progress": {"type": "path"},
         },
         supports_check_mode=True,
     )

@@ -16,6 +16,7 @@ author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.info
+  - voc.cluster._attributes.progress
 options:
   name:
     description: The name of the image.
@@ -81,7 +82,7 @@ source:
   description: The source image, for M(voc.cluster.image_release).
   returned: success
   type: dict
-  sample: {path: /srv/vo/starworker_part.img.gz, sha256: 3f9c, size: 1073741824, inode: 42, modified: 1, changed: 1}
+  sample: {path: /srv/vo/starworker_part.img.gz, digest: 3f9c, size: 1073741824, inode: 42, modified: 1, changed: 1}
 """
 
 import os
@@ -96,16 +97,15 @@ from ansible_collections.voc.cluster.plugins.module_utils._release import differ
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
-    del runner  # files are all there is to look at
     options = module.params
-    inputs = {**options["inputs"], **{name: identify_source(path).sha256 for name, path in options["files"].items()}}
+    inputs = {**options["inputs"], **{name: identify_source(path).digest for name, path in options["files"].items()}}
     current = read_current(options["releases"], options["name"])
     if current is None:
-        source = identify_source(options["src"])
+        source = identify_source(options["src"], progress=runner.progress)
         reasons, path, manifest = ["there is no release yet"], None, None
     else:
         folder, manifest = current
-        source = identify_source(options["src"], manifest.source)
+        source = identify_source(options["src"], manifest.source, runner.progress)
         reasons = differences(manifest, source, inputs)
         path = os.path.join(folder, manifest.file)
     return {
@@ -127,6 +127,7 @@ def main() -> None:
             "src": {"type": "path", "required": True},
             "inputs": {"type": "dict", "default": {}},
             "files": {"type": "dict", "default": {}},
+            "progress": {"type": "path"},
         },
         supports_check_mode=True,
     )

@@ -10,23 +10,25 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._processes import ENVIRONMENT, Process, ProcessRunner
 
 
-class PopenRunner(Runner):
+class PopenRunner(ProcessRunner):
     """Starts programs with the standard library."""
 
-    def execute(self, argv: Sequence[str], data: bytes | None) -> Completed:
-        done = subprocess.run(
+    def start(self, argv: Sequence[str], descriptors: Sequence[int], attend: Callable[[Process], None]) -> int:
+        with subprocess.Popen(
             argv,
-            input=data if data is not None else b"",
-            capture_output=True,
-            check=False,
-            env={**os.environ, "LC_ALL": "C", "LANG": "C"},
-        )
-        return Completed(done.returncode, done.stdout, done.stderr)
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=descriptors,
+            env={**os.environ, **ENVIRONMENT},
+        ) as process:
+            attend(process)
+            return process.returncode
 
 
 __all__ = ["PopenRunner"]

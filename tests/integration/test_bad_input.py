@@ -161,7 +161,10 @@ def test_full_builder_is_refused(tmp_path: Path) -> None:
         play = contextualize(tmp_path / "build", source)
         assert listing(tmp_path / "build") <= {"work"}
     assert play.status != 0
-    assert re.search(r"\d+ bytes are needed but only \d+ are free; free some space", failure(play.output))
+    assert re.search(
+        r"\d+ bytes are needed, and \d+ more shall stay free, but only \d+ are free; free some space",
+        failure(play.output),
+    )
 
 
 @contextmanager

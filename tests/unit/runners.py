@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Limits, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._progress import Watch
 
 
 class ScriptedRunner(Runner):
     """Expects programs by name, in this order, and answers for them; any other call fails the test."""
 
     def __init__(self, *answers: tuple[str, Completed]) -> None:
+        super().__init__()
         self.answers = list(answers)
         self.calls: list[list[str]] = []
 
-    def execute(self, argv: Sequence[str], data: bytes | None) -> Completed:
-        words = inner(argv)
+    def execute(self, argv: Sequence[str], limits: Limits, data: bytes | None, watch: Watch | None) -> Completed:
+        words = plain(argv)
         self.calls.append(words)
         assert self.answers, f"unexpected call: {words}"
         expected, answer = self.answers.pop(0)
@@ -23,9 +25,9 @@ class ScriptedRunner(Runner):
         return answer
 
 
-def inner(argv: Sequence[str]) -> list[str]:
-    """Return the program and its arguments without the guards that every program gets."""
-    tool, *arguments = argv[argv.index("guarded") + 1 :]
+def plain(argv: Sequence[str]) -> list[str]:
+    """Return a program's name and its arguments, without what takes its environment away."""
+    tool, *arguments = argv
     if tool.endswith("/env"):
         tool, *arguments = arguments[arguments.index("-i") + 1 :]
     return [tool.rpartition("/")[2], *arguments]

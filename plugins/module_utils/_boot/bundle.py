@@ -113,7 +113,7 @@ def unpack(runner: Runner, path: str, folder: str) -> Bundle:
         with open(archive, "xb"):
             pass
         _decompress(runner, path, found.compression, archive)
-    require_space(folder, os.stat(archive).st_size)
+    require_space(folder, os.stat(archive).st_size, runner.reserve)
     with open(archive, "rb") as file:
         bundle = _read(file, path, folder)
     if found.compression:

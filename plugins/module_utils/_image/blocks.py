@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, SpaceError, UnsafeImageError
+from ansible_collections.voc.cluster.plugins.module_utils._progress import SILENT, Progress
 
 # linux/fs.h: _IOW(0x94, 13, struct file_clone_range)
 _FICLONERANGE = 0x4020940D
@@ -43,7 +44,15 @@ def data_extents(descriptor: int, start: int, end: int) -> Iterator[tuple[int, i
         yield begin, offset - begin
 
 
-def copy_range(source: int, target: int, *, source_offset: int, target_offset: int, length: int) -> None:
+def copy_range(
+    source: int,
+    target: int,
+    *,
+    source_offset: int,
+    target_offset: int,
+    length: int,
+    progress: Progress = SILENT,
+) -> None:
     """Copy `length` bytes between open files; holes stay holes, extents are shared where possible.
 
     The target's range must be a hole: nothing is written over holes of the source.
@@ -52,7 +61,8 @@ def copy_range(source: int, target: int, *, source_offset: int, target_offset: i
         return
     shift = target_offset - source_offset
     for offset, size in data_extents(source, source_offset, source_offset + length):
-        _copy_extent(source, target, offset, offset + shift, size)
+        for done in _copy_extent(source, target, offset, offset + shift, size):
+            progress.tell("copying", offset + done - source_offset, length)
 
 
 def _clone(source: int, target: int, source_offset: int, target_offset: int, length: int) -> bool:
@@ -66,16 +76,17 @@ def _clone(source: int, target: int, source_offset: int, target_offset: int, len
     return True
 
 
-def _copy_extent(source: int, target: int, source_offset: int, target_offset: int, length: int) -> None:
-    while length:
-        copied = _copy_piece(source, target, source_offset, target_offset, length)
+def _copy_extent(source: int, target: int, source_offset: int, target_offset: int, length: int) -> Iterator[int]:
+    """Copy an extent and yield how many bytes of it are copied, after each piece."""
+    done = 0
+    while done < length:
+        copied = _copy_piece(source, target, source_offset + done, target_offset + done, length - done)
         if copied == 0:
             raise OSError(errno.EIO, "the file became shorter while it was copied")
         # Linux answers this advice by starting to write what is dirty, and does not wait for it.
-        os.posix_fadvise(target, target_offset, copied, os.POSIX_FADV_DONTNEED)
-        source_offset += copied
-        target_offset += copied
-        length -= copied
+        os.posix_fadvise(target, target_offset + done, copied, os.POSIX_FADV_DONTNEED)
+        done += copied
+        yield done
 
 
 def _copy_piece(source: int, target: int, source_offset: int, target_offset: int, length: int) -> int:
@@ -106,17 +117,17 @@ def insert_hole(runner: Runner, path: str, length: int) -> None:
         copy_range(reader.fileno(), writer.fileno(), source_offset=0, target_offset=length, length=size)
 
 
-def require_space(folder: str, needed: int) -> None:
-    """Check that `needed` bytes are free where `folder` is.
+def require_space(folder: str, needed: int, reserve: int) -> None:
+    """Check that `needed` bytes are free where `folder` is, and `reserve` bytes more.
 
     Raises:
         SpaceError: they are not.
     """
     status = os.statvfs(folder)
     free = status.f_bavail * status.f_frsize
-    if free < needed:
+    if free < needed + reserve:
         raise SpaceError(
-            f"{needed} bytes are needed but only {free} are free",
+            f"{needed} bytes are needed, and {reserve} more shall stay free, but only {free} are free",
             where=folder,
             hint="free some space or use another folder",
         )

@@ -22,6 +22,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     ToolError,
     UnsafeImageError,
 )
+from ansible_collections.voc.cluster.plugins.module_utils._progress import Progress
 
 _PIECE = 1 << 20
 _GRAIN = 64 << 10  # a run of zeros this long, and aligned, becomes a hole
@@ -59,15 +60,17 @@ def unpack(runner: Runner, path: str, compression: str, target: str, maximum: in
         UnsafeImageError: it unpacks to more than `maximum` bytes.
     """
     if compression == "gzip":
-        _decode(path, target, maximum, compression, lambda: zlib.decompressobj(wbits=_GZIP))
+        _decode(runner.progress, path, target, maximum, compression, lambda: zlib.decompressobj(wbits=_GZIP))
     elif compression == "bzip2":
-        _decode(path, target, maximum, compression, bz2.BZ2Decompressor)
+        _decode(runner.progress, path, target, maximum, compression, bz2.BZ2Decompressor)
     else:
         _unpack_with_tool(runner, path, compression, target, maximum)
 
 
-def _decode(path: str, target: str, maximum: int, compression: str, start: Callable[[], _Decoder]) -> None:
-    written = 0
+def _decode(
+    progress: Progress, path: str, target: str, maximum: int, compression: str, start: Callable[[], _Decoder]
+) -> None:
+    written, size = 0, os.stat(path).st_size
     with open(path, "rb", buffering=0) as reader, open(target, "r+b") as writer:
         try:
             for piece in _pieces(reader, start):
@@ -75,6 +78,7 @@ def _decode(path: str, target: str, maximum: int, compression: str, start: Calla
                     raise _too_large(path, maximum)
                 _write_sparse(writer.fileno(), piece, written)
                 written += len(piece)
+                progress.tell("unpacking", reader.tell(), size)
         except EOFError:
             raise DamagedImageError(
                 f"the {compression} data ends too early", where=path, hint="fetch the image again"
@@ -129,7 +133,7 @@ def _unpack_with_tool(runner: Runner, path: str, compression: str, target: str, 
     try:
         if compression == "zstd":
             argv = ["zstd", "-q", "-d", "-f", "--sparse", "-o", target, "--", os.path.abspath(path)]
-            runner.run(argv, limits=limits)
+            runner.run(argv, limits=limits, watch=runner.progress.from_input("unpacking", path))
         else:
             _unpack_xz(runner, path, target, limits)
     except FileSizeError as error:
@@ -148,7 +152,7 @@ def _unpack_xz(runner: Runner, path: str, target: str, limits: Limits) -> None:
     os.symlink(os.path.abspath(path), link)
     try:
         argv = ["xz", "-d", "-k", "-f", "-q", "-T0", f"--memlimit-decompress={_XZ_MEMORY}", "--", link]
-        runner.run(argv, limits=limits)
+        runner.run(argv, limits=limits, watch=runner.progress.from_input("unpacking", path))
         os.chmod(target, 0o600)  # it copied those of the source
     finally:
         os.unlink(link)
@@ -164,7 +168,8 @@ def pack(runner: Runner, path: str, compression: str) -> None:
         "zstd": ("zstd", "-q", "-T0"),
     }
     try:
-        runner.run([*tools[compression], "-k", "-f", "--", path], limits=TRANSFORM)
+        watch = runner.progress.from_input("packing", path)
+        runner.run([*tools[compression], "-k", "-f", "--", path], limits=TRANSFORM, watch=watch)
         os.replace(packed, path)
     finally:
         if os.path.lexists(packed):

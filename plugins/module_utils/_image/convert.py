@@ -85,7 +85,7 @@ def convert(
     with blocks.new_file(target) as partial, blocks.unchanged(path):
         source = examine(path, declared=declared, max_virtual_size=max_virtual_size)
         blocks.require_other_file(path, target)
-        blocks.require_space(folder, source.probe.allocated)
+        blocks.require_space(folder, source.probe.allocated, runner.reserve)
         with _unpacked(runner, source, target, declared, max_virtual_size) as plain:
             _convert(runner, plain, partial, output, path)
         if output.compression:
@@ -100,7 +100,7 @@ def _convert(runner: Runner, plain: Source, partial: str, output: Output, path: 
     if plain.probe.container != output.format or output.format != "raw":
         _qemu_convert(runner, plain, partial, output)
     elif plain.path == path:
-        _copy(plain.path, partial)
+        _copy(runner, plain.path, partial)
     else:
         os.replace(plain.path, partial)
 
@@ -123,11 +123,18 @@ def _unpacked(runner: Runner, source: Source, target: str, declared: str | None,
             os.unlink(unpacked)
 
 
-def _copy(path: str, target: str) -> None:
+def _copy(runner: Runner, path: str, target: str) -> None:
     with open(path, "rb") as reader, open(target, "r+b") as writer:
         size = os.fstat(reader.fileno()).st_size
         writer.truncate(size)
-        blocks.copy_range(reader.fileno(), writer.fileno(), source_offset=0, target_offset=0, length=size)
+        blocks.copy_range(
+            reader.fileno(),
+            writer.fileno(),
+            source_offset=0,
+            target_offset=0,
+            length=size,
+            progress=runner.progress,
+        )
 
 
 def _check(runner: Runner, source: Source, where: str) -> None:
@@ -157,12 +164,13 @@ def _qemu_convert(runner: Runner, source: Source, target: str, output: Output) -
     options = ",".join(f"{name}={value}" for name, value in output.qemu_options())
     runner.run(
         [
-            *("qemu-img", "convert", *flags),
+            *("qemu-img", "convert", "-p", *flags),
             *("-f", formats.FORMATS[str(source.probe.container)].driver),
             *("-O", formats.FORMATS[output.format].driver, *(["-o", options] if options else [])),
             *(os.path.abspath(source.path), os.path.abspath(target)),
         ],
         limits=TRANSFORM,
+        watch=runner.progress.from_qemu("converting"),
     )
 
 

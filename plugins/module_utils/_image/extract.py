@@ -56,7 +56,7 @@ def build(runner: Runner, planned: Plan, target: str) -> None:
     blocks.require_other_file(planned.source, target)
     folder = os.path.dirname(os.path.abspath(target))
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    blocks.require_space(folder, min(os.stat(planned.source).st_blocks * 512, planned.size))
+    blocks.require_space(folder, min(os.stat(planned.source).st_blocks * 512, planned.size), runner.reserve)
     with blocks.new_file(target) as partial:
         os.truncate(partial, planned.size)
         with open(planned.source, "rb") as reader, open(partial, "r+b") as writer:
@@ -66,6 +66,7 @@ def build(runner: Runner, planned: Plan, target: str) -> None:
                 source_offset=planned.region.volume.offset,
                 target_offset=0,
                 length=planned.size,
+                progress=runner.progress,
             )
         found = planned.region.filesystem
         if found and found.type in contents.ROOTS:

@@ -224,7 +224,7 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
         blocks.require_other_file(source, target)
     folder = os.path.dirname(os.path.abspath(target))
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    blocks.require_space(folder, sum(os.stat(source).st_blocks * 512 for source in sources))
+    blocks.require_space(folder, sum(os.stat(source).st_blocks * 512 for source in sources), runner.reserve)
     with blocks.new_file(target) as partial:
         os.truncate(partial, max(length, planned.filesystem.size or 0))
         _fill(runner, planned.pieces[-1], Volume(partial, 0, length))
@@ -249,6 +249,7 @@ def _fill(runner: Runner, piece: Piece, target: Volume) -> None:
                 source_offset=piece.source.offset,
                 target_offset=target.offset,
                 length=piece.source.size,
+                progress=runner.progress,
             )
     elif piece.wish.role == "esp":
         filesystems.make_fat(runner, target, _ESP_LABEL)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils import _commands
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Limits, Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import ToolError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import FileSizeError, ToolError
+from ansible_collections.voc.cluster.plugins.module_utils._processes import guard
 from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner, completed
 
 COLLECTIONS = Path(__file__).resolve().parents[3] / ".collections"
@@ -57,14 +59,70 @@ def test_a_status_that_is_accepted_is_returned(runner: Runner) -> None:
 
 
 def test_a_program_that_takes_too_long_is_ended_whatever_status_is_accepted(runner: Runner) -> None:
-    with pytest.raises(ToolError, match="sleep was ended after 1 s; the image may be damaged or hostile"):
+    with pytest.raises(ToolError, match="sleep was ended: it took longer than 1 s; the image may be damaged or host"):
         runner.run(["sleep", "30"], limits=Limits(seconds=1, memory=1 << 30), accept=range(256))
+
+
+def test_a_program_that_closes_its_output_and_goes_on_is_ended(runner: Runner) -> None:
+    with pytest.raises(ToolError, match="sh was ended: it took longer than 1 s"):
+        runner.run(["sh", "-c", "exec >&- 2>&-; sleep 30"], limits=Limits(seconds=1, memory=1 << 30))
+
+
+def test_a_program_is_not_waited_for_because_another_holds_its_output(runner: Runner) -> None:
+    begin = time.monotonic()
+    done = runner.run(["sh", "-c", "sleep 8 & echo $!"], limits=Limits(seconds=30, memory=1 << 30))
+    os.kill(int(done.text), signal.SIGKILL)
+    assert time.monotonic() - begin < 6
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_program_that_prints_without_end_is_ended(runner: Runner, stream: int) -> None:
+    limits = Limits(seconds=30, memory=1 << 30, output=1 << 20)
+    with pytest.raises(ToolError, match="sh was ended: it wrote more than 1048576 bytes"):
+        runner.run(["sh", "-c", f"exec yes >&{stream}"], limits=limits, accept=range(256))
+
+
+def test_a_program_cannot_use_more_processor_time_than_its_limit(runner: Runner) -> None:
+    with pytest.raises(ToolError, match="sh was ended: it used a processor for 1 s"):
+        runner.run(["sh", "-c", "while :; do :; done"], limits=Limits(seconds=30, memory=1 << 30, cpu=1))
 
 
 def test_a_program_cannot_use_more_memory_than_its_limit(runner: Runner) -> None:
     greedy = [sys.executable, "-c", "bytearray(2 << 30)"]
     with pytest.raises(ToolError, match="MemoryError"):
         runner.run(greedy, limits=Limits(seconds=30, memory=1 << 30))
+
+
+def test_a_program_cannot_write_larger_files_than_its_limit(runner: Runner, tmp_path: Path) -> None:
+    limits = Limits(seconds=30, memory=1 << 30, file_size=1 << 20)
+    write = ["dd", "if=/dev/zero", f"of={tmp_path}/file", "bs=64k", "status=none"]
+    runner.run([*write, "count=16"], limits=limits)
+    with pytest.raises(FileSizeError, match="dd tried to write more than 1048576 bytes"):
+        runner.run([*write, "count=17"], limits=limits)
+
+
+def test_a_user_can_raise_limits_and_not_lower_them() -> None:
+    limits = Limits(seconds=60, memory=1 << 30).raised({"seconds": 90, "memory": 1})
+    assert limits == Limits(seconds=90, memory=1 << 30)
+
+
+def test_a_limit_that_this_process_has_itself_is_not_exceeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (0, 4096))
+    *_guard, memory, size, cpu, hard_cpu, _path = guard(Limits(seconds=1, memory=1 << 30, cpu=60), "/dev/null")
+    assert (memory, size, cpu, hard_cpu) == ("4", "8", "60", "61")
+
+
+def test_a_killed_program_is_no_success_whatever_status_is_accepted(runner: Runner) -> None:
+    with pytest.raises(ToolError, match="sh was killed; see whether the builder ran out of memory"):
+        runner.run(["sh", "-c", "kill -9 $$"], accept=range(-64, 256))
+
+
+def test_what_a_program_writes_can_be_watched(runner: Runner) -> None:
+    heard: list[bytes] = []
+    done = runner.run(["sh", "-c", "echo one; sleep 1.5; echo two"], watch=lambda _pid, news: heard.append(news))
+    assert b"".join(heard) == done.output == b"one\ntwo\n"
+    assert heard[0] == b"one\n"
+    assert b"" in heard
 
 
 def test_programs_speak_the_c_locale(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

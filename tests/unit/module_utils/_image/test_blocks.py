@@ -96,9 +96,11 @@ def test_a_hole_is_inserted_by_a_copy_where_the_filesystem_cannot(tmp_path: Path
 
 
 def test_more_space_than_there_is_is_an_error(tmp_path: Path) -> None:
-    blocks.require_space(str(tmp_path), 1)
-    with pytest.raises(SpaceError, match="bytes are needed but only"):
-        blocks.require_space(str(tmp_path), 1 << 60)
+    blocks.require_space(str(tmp_path), 1, 1)
+    with pytest.raises(SpaceError, match="bytes are needed, and 0 more shall stay free, but only"):
+        blocks.require_space(str(tmp_path), 1 << 60, 0)
+    with pytest.raises(SpaceError, match=r"1 bytes are needed, and [0-9]+ more shall stay free, but only"):
+        blocks.require_space(str(tmp_path), 1, 1 << 60)
 
 
 def test_a_new_file_appears_at_the_end_for_its_owner_alone(tmp_path: Path) -> None:

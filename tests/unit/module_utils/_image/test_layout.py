@@ -28,7 +28,7 @@ from ansible_collections.voc.cluster.tests.unit.images import (
     plant,
     tool,
 )
-from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner, inner
+from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner, plain
 
 SWAP_UUID = "0f2c4a6e-1111-4222-8333-944455566688"
 FILES: dict[str, str | bytes] = {"/etc/os-release": "ID=test\n", "/data": os.urandom(300_000), "/a b": "space"}
@@ -143,8 +143,8 @@ def test_damage_beyond_repair_names_the_source_and_leaves_nothing(runner: Runner
 
 def test_a_tool_that_fails_late_leaves_nothing(tmp_path: Path) -> None:
     class NoTables(PopenRunner):
-        def execute(self, argv, data):
-            return Completed(1, b"", b"no") if inner(argv)[0] == "sfdisk" else super().execute(argv, data)
+        def execute(self, argv, *others):
+            return Completed(1, b"", b"no") if plain(argv)[0] == "sfdisk" else super().execute(argv, *others)
 
     with pytest.raises(ToolError, match="sfdisk failed"):
         _build(NoTables(), make_ext(tmp_path / "part"), tmp_path / "work" / "disk")

@@ -1,0 +1,185 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""Starts a program so that it cannot outlive this process, and attends to it until it has ended.
+
+Limits on memory, processor time and file size are the kernel's; those on wall
+clock time and output are kept here, while the output is read.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import selectors
+import time
+import typing as t
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import (
+    Completed,
+    Limits,
+    OverrunError,
+    Runner,
+    find,
+)
+from ansible_collections.voc.cluster.plugins.module_utils._progress import Watch
+
+ENVIRONMENT = {"LC_ALL": "C", "LANG": "C"}
+
+# The kernel kills the program when the process above it dies. Whether that one died
+# before this was asked for is found out by its number, which is another one by then.
+# A second more for the hard limit: the program is to die of the soft one's signal.
+_GUARD = """
+[ "$PPID" = "$1" ] || exit 125
+ulimit -c 0 && ulimit -v "$2" && ulimit -f "$3" && ulimit -S -t "$4" && ulimit -H -t "$5" || exit 125
+input=$6
+shift 6
+exec "$@" <"$input"
+"""
+_ULIMIT_BLOCK = 512  # bytes, of `ulimit -f` (POSIX)
+_PIECE = 64 << 10
+_TICK = 1.0  # seconds
+
+
+class Process(t.Protocol):
+    """What is used of subprocess.Popen."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    @property
+    def stdout(self) -> t.IO[bytes] | None:
+        """The pipe on which it writes."""
+
+    @property
+    def stderr(self) -> t.IO[bytes] | None:
+        """The pipe on which it complains."""
+
+    def poll(self) -> int | None:
+        """Return its status, if it has ended."""
+
+    def wait(self) -> int:
+        """Wait for its end."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+
+class ProcessRunner(Runner):
+    """Starts real programs; subclasses know by which means."""
+
+    @abstractmethod
+    def start(self, argv: Sequence[str], descriptors: Sequence[int], attend: Callable[[Process], None]) -> int:
+        """Start `argv` with pipes for its output, call `attend` with its process, and return its status.
+
+        Args:
+            descriptors: what it inherits beside them.
+        """
+
+    def execute(self, argv: Sequence[str], limits: Limits, data: bytes | None, watch: Watch | None) -> Completed:
+        reader = _Reader(limits, watch)
+        with _input(data) as (descriptors, path):
+            status = self.start([*guard(limits, path), *argv], descriptors, reader.attend)
+        if reader.overrun:
+            raise OverrunError(reader.overrun)
+        return Completed(status, b"".join(reader.output), b"".join(reader.errors))
+
+
+def guard(limits: Limits, path: str) -> list[str]:
+    """Return what comes before a program's own words so that it keeps to `limits` and dies with this process.
+
+    Args:
+        path: what it reads as its standard input.
+    """
+    size = None if limits.file_size is None else -(-limits.file_size // _ULIMIT_BLOCK)
+    return [
+        *(find("setpriv"), "--pdeathsig", "KILL", find("sh"), "-c", _GUARD, "guard", str(os.getpid())),
+        _lowest(limits.memory // 1024, resource.RLIMIT_AS, 1024),
+        _lowest(size, resource.RLIMIT_FSIZE, _ULIMIT_BLOCK),
+        _lowest(limits.cpu, resource.RLIMIT_CPU, 1),
+        _lowest(limits.cpu + 1, resource.RLIMIT_CPU, 1),
+        path,
+    ]
+
+
+def _lowest(wanted: int | None, kind: int, unit: int) -> str:
+    """Return a limit as ulimit(1) reads it: nobody can raise the one that this process has itself."""
+    hard = resource.getrlimit(kind)[1]
+    given = [limit for limit in (wanted, None if hard == resource.RLIM_INFINITY else hard // unit) if limit is not None]
+    return str(min(given)) if given else "unlimited"
+
+
+@contextmanager
+def _input(data: bytes | None) -> Iterator[tuple[list[int], str]]:
+    """Give the descriptors to inherit and the path under which a program can read `data`."""
+    if not data:
+        yield [], os.devnull
+        return
+    descriptor = os.memfd_create("voc-input")
+    try:
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(data)
+        yield [descriptor], f"/dev/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+class _Reader:
+    """Reads what a program writes until it has ended, or exceeds a limit and is ended."""
+
+    def __init__(self, limits: Limits, watch: Watch | None) -> None:
+        self.output: list[bytes] = []
+        self.errors: list[bytes] = []
+        self.overrun = ""
+        self._limits = limits
+        self._watch = watch
+        self._length = 0
+
+    def attend(self, process: Process) -> None:
+        """Stay with a process until it has ended."""
+        deadline = time.monotonic() + self._limits.seconds
+        try:
+            with selectors.PollSelector() as selector:
+                for pipe, pieces in ((process.stdout, self.output), (process.stderr, self.errors)):
+                    if pipe:
+                        selector.register(pipe.fileno(), selectors.EVENT_READ, pieces)
+                while not self.overrun and (selector.get_map() or process.poll() is None):
+                    heard = self._read(process.pid, selector)
+                    if not heard and process.poll() is not None:
+                        break  # a program that it started holds the pipe
+                    if time.monotonic() > deadline:
+                        self.overrun = f"it took longer than {self._limits.seconds} s"
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+    def _read(self, pid: int, selector: selectors.BaseSelector) -> bool:
+        """Read what there is, or wait a moment for it; return whether there was something."""
+        if not selector.get_map():
+            time.sleep(_TICK / 100)
+            return False
+        events = selector.select(_TICK)
+        news = b""
+        for key, _mask in events:
+            piece = os.read(key.fd, _PIECE)
+            if not piece:
+                selector.unregister(key.fd)
+            key.data.append(piece)
+            self._length += len(piece)
+            news += piece if key.data is self.output else b""
+        if self._length > self._limits.output:
+            self.overrun = f"it wrote more than {self._limits.output} bytes"
+        if self._watch:
+            self._watch(pid, news)
+        return bool(events)
+
+
+__all__ = ["ENVIRONMENT", "Process", "ProcessRunner", "guard"]
