@@ -13,6 +13,7 @@ import shutil
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import FileSizeError, ToolError, printable
@@ -50,7 +51,7 @@ _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
 _LAST_LINES = 3  # of what a program wrote, in a message
 _TOO_LARGE = (-signal.SIGXFSZ, 128 + signal.SIGXFSZ)
 _OUT_OF_TIME = (-signal.SIGXCPU, 128 + signal.SIGXCPU)
-_HOSTILE = "the image may be damaged or hostile; if it is only large, raise this in limits"
+HOSTILE = "the image may be damaged or hostile; if it is only large, raise this in limits"
 
 
 @dataclass(frozen=True)
@@ -99,15 +100,29 @@ class Completed:
     @property
     def complaint(self) -> str:
         """The last lines of standard error (else of standard output), printable, as one."""
-        for stream in (self.errors, self.output):
-            lines = [line.strip() for line in stream.decode("utf-8", "replace").splitlines() if line.strip()]
-            if lines:
-                return printable("; ".join(lines[-_LAST_LINES:]))[:400]
-        return "it said nothing"
+        return last_words(self.errors) or last_words(self.output) or "it said nothing"
+
+
+def last_words(output: bytes) -> str:
+    """Return the last lines of what a program wrote, printable, as one; empty when there are none."""
+    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    return printable("; ".join(lines[-_LAST_LINES:]))[:400]
 
 
 class OverrunError(Exception):
     """A program had to be ended because it exceeded one of its limits; the text says which."""
+
+
+class Conversation(ABC):
+    """A program that waits for requests and answers them, one after the other."""
+
+    @abstractmethod
+    def ask(self, request: bytes, end: bytes) -> tuple[bytes, bytes]:
+        """Return what it writes to standard output before `end`, and meanwhile to standard error.
+
+        Raises:
+            ToolError: it exceeded a limit, or has ended.
+        """
 
 
 class Runner(ABC):
@@ -123,7 +138,7 @@ class Runner(ABC):
             reserve: what must stay free on filesystems that are written to, in bytes.
             progress: is told how far long work is.
         """
-        self._raised = dict(raised or {})
+        self.raised = dict(raised or {})
         self.reserve = reserve
         self.progress = progress
 
@@ -133,6 +148,17 @@ class Runner(ABC):
 
         Raises:
             OverrunError: it exceeded a limit and was ended.
+        """
+
+    @abstractmethod
+    def converse(self, argv: Sequence[str], limits: Limits = INSPECT) -> AbstractContextManager[Conversation]:
+        """Start a program that answers requests on its standard input; it is killed in the end.
+
+        Args:
+            limits: those on time and output are for each request, the others for all of them.
+
+        Raises:
+            ToolError: it is not installed.
         """
 
     def run(
@@ -156,15 +182,15 @@ class Runner(ABC):
                 status that is not in `accept`.
         """
         tool = argv[0]
-        limits = limits.raised(self._raised)
+        limits = limits.raised(self.raised)
         command = [*((find("env"), "-i") if bare else ()), find(tool), *argv[1:]]
         try:
             done = self.execute(command, limits, data, watch)
         except OverrunError as error:
-            raise ToolError(f"{tool} was ended: {error}", hint=_HOSTILE) from None
+            raise ToolError(f"{tool} was ended: {error}", hint=HOSTILE) from None
         # Before `accept`: whoever accepts every status does not mean these.
         if done.status in _OUT_OF_TIME:
-            raise ToolError(f"{tool} was ended: it used a processor for {limits.cpu} s", hint=_HOSTILE)
+            raise ToolError(f"{tool} was ended: it used a processor for {limits.cpu} s", hint=HOSTILE)
         if done.status == -signal.SIGKILL:
             raise ToolError(f"{tool} was killed", hint="see whether the builder ran out of memory, and run this again")
         if done.status in _TOO_LARGE or (limits.file_size is not None and b"File too large" in done.errors):
@@ -197,4 +223,17 @@ def _which(tool: str) -> str | None:
     return shutil.which(tool, path=os.pathsep.join([*folders, *_SYSTEM_FOLDERS]))
 
 
-__all__ = ["INSPECT", "RESERVE", "TRANSFORM", "Completed", "Limits", "OverrunError", "Runner", "find", "first_of"]
+__all__ = [
+    "HOSTILE",
+    "INSPECT",
+    "RESERVE",
+    "TRANSFORM",
+    "Completed",
+    "Conversation",
+    "Limits",
+    "OverrunError",
+    "Runner",
+    "find",
+    "first_of",
+    "last_words",
+]

@@ -61,9 +61,9 @@ def inspect_raw(runner: Runner, path: str) -> Inspection:
     guest = None
     obstacle: str | None = "its root filesystem could not be read"
     if root:
-        files = ExtTree(runner, root)
-        guest = system.inspect(files)
-        obstacle = pygrub.obstacle(files, guest)
+        with ExtTree(runner, root) as files:
+            guest = system.inspect(files)
+            obstacle = pygrub.obstacle(files, guest)
     firmware = tuple(_firmware(runner, path, seen))
     return Inspection(seen, root, guest, firmware, tuple(_missing(seen, guest, firmware)), obstacle)
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from ansible.module_utils.common.text.formatters import human_to_bytes
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import RESERVE, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._dialogue import Process
 from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError, printable
-from ansible_collections.voc.cluster.plugins.module_utils._processes import ENVIRONMENT, Process, ProcessRunner
+from ansible_collections.voc.cluster.plugins.module_utils._processes import ENVIRONMENT, ProcessRunner
 from ansible_collections.voc.cluster.plugins.module_utils._progress import Progress
 
 if t.TYPE_CHECKING:
@@ -53,6 +54,7 @@ class ModuleRunner(ProcessRunner):
             pass_fds=descriptors,
             encoding=None,
             expand_user_and_vars=False,
+            handle_exceptions=False,
             environ_update=ENVIRONMENT,
         )
         return status

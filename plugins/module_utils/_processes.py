@@ -15,19 +15,23 @@ from __future__ import annotations
 import os
 import resource
 import selectors
+import threading
 import time
-import typing as t
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from queue import Queue
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import (
+    INSPECT,
     Completed,
+    Conversation,
     Limits,
     OverrunError,
     Runner,
     find,
 )
+from ansible_collections.voc.cluster.plugins.module_utils._dialogue import Dialogue, Process
 from ansible_collections.voc.cluster.plugins.module_utils._progress import Watch
 
 ENVIRONMENT = {"LC_ALL": "C", "LANG": "C"}
@@ -45,31 +49,6 @@ exec "$@" <"$input"
 _ULIMIT_BLOCK = 512  # bytes, of `ulimit -f` (POSIX)
 _PIECE = 64 << 10
 _TICK = 1.0  # seconds
-
-
-class Process(t.Protocol):
-    """What is used of subprocess.Popen."""
-
-    @property
-    def pid(self) -> int:
-        """Its number."""
-
-    @property
-    def stdout(self) -> t.IO[bytes] | None:
-        """The pipe on which it writes."""
-
-    @property
-    def stderr(self) -> t.IO[bytes] | None:
-        """The pipe on which it complains."""
-
-    def poll(self) -> int | None:
-        """Return its status, if it has ended."""
-
-    def wait(self) -> int:
-        """Wait for its end."""
-
-    def kill(self) -> None:
-        """Send SIGKILL."""
 
 
 class ProcessRunner(Runner):
@@ -90,6 +69,51 @@ class ProcessRunner(Runner):
         if reader.overrun:
             raise OverrunError(reader.overrun)
         return Completed(status, b"".join(reader.output), b"".join(reader.errors))
+
+    @contextmanager
+    def converse(self, argv: Sequence[str], limits: Limits = INSPECT) -> Iterator[Conversation]:
+        limits = limits.raised(self.raised)
+        command = [find(argv[0]), *argv[1:]]
+        reader, writer = os.pipe()
+        try:
+            with _attended(self, [*guard(limits, f"/dev/fd/{reader}"), *command], [reader]) as process:
+                yield Dialogue(argv[0], process, writer, limits)
+        finally:
+            os.close(reader)
+            os.close(writer)
+
+
+@contextmanager
+def _attended(runner: ProcessRunner, argv: Sequence[str], descriptors: Sequence[int]) -> Iterator[Process]:
+    """Start a program and give its process; it is killed in the end.
+
+    A runner only gives it away while it waits for it, so it waits in a thread.
+    """
+    outcome: Queue[Process | BaseException] = Queue()
+    done = threading.Event()
+
+    def attend(process: Process) -> None:
+        outcome.put(process)
+        done.wait()
+        process.kill()
+        process.wait()
+
+    def start() -> None:
+        try:
+            runner.start(argv, descriptors, attend)
+        except BaseException as error:
+            outcome.put(error)
+
+    thread = threading.Thread(target=start, daemon=True)
+    thread.start()
+    try:
+        found = outcome.get()
+        if isinstance(found, BaseException):
+            raise found
+        yield found
+    finally:
+        done.set()
+        thread.join()
 
 
 def guard(limits: Limits, path: str) -> list[str]:
@@ -182,4 +206,4 @@ class _Reader:
         return bool(events)
 
 
-__all__ = ["ENVIRONMENT", "Process", "ProcessRunner", "guard"]
+__all__ = ["ENVIRONMENT", "ProcessRunner", "guard"]

@@ -16,6 +16,7 @@ author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.info
+  - voc.cluster._attributes.limits
   - voc.cluster._attributes.progress
 options:
   name:
@@ -92,7 +93,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._module import run
+from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 from ansible_collections.voc.cluster.plugins.module_utils._release import differences, identify_source, read_current
 
 
@@ -127,6 +128,7 @@ def main() -> None:
             "src": {"type": "path", "required": True},
             "inputs": {"type": "dict", "default": {}},
             "files": {"type": "dict", "default": {}},
+            "limits": LIMITS,
             "progress": {"type": "path"},
         },
         supports_check_mode=True,

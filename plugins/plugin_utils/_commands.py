@@ -12,7 +12,8 @@ import os
 import subprocess
 from collections.abc import Callable, Sequence
 
-from ansible_collections.voc.cluster.plugins.module_utils._processes import ENVIRONMENT, Process, ProcessRunner
+from ansible_collections.voc.cluster.plugins.module_utils._dialogue import Process
+from ansible_collections.voc.cluster.plugins.module_utils._processes import ENVIRONMENT, ProcessRunner
 
 
 class PopenRunner(ProcessRunner):

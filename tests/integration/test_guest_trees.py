@@ -76,7 +76,8 @@ def whole(image: Path) -> Volume:
 @contextmanager
 def opened(runner: Runner, image: Path, driver: str) -> Iterator[GuestTree]:
     if driver == "ext":
-        yield ExtTree(runner, whole(image))
+        with ExtTree(runner, whole(image)) as files:
+            yield files
     else:
         with mounted(runner, whole(image), "ext4") as root:
             yield MountedTree(root)
@@ -408,7 +409,8 @@ def test_attributes_in_a_shared_block_stay_whole(runner: Runner, make_partition:
         for name in "abcd":
             os.setxattr(f"{root}/{name}", "security.selinux", b"system_u:object_r:etc_t:s0\0")
     for change in (Delete("/a", "file"), PutFile("/b", b"new", Attributes(), replaces=True), Delete("/c", "file")):
-        ExtTree(runner, whole(image)).apply([change])
+        with ExtTree(runner, whole(image)) as files:
+            files.apply([change])
         tool("e2fsck", "-f", "-n", image)
     with mounted(runner, whole(image), "ext3") as root:
         for name in "bd":
@@ -421,8 +423,8 @@ def test_a_name_that_debugfs_cannot_express_is_refused_before_anything_is_done(
 ) -> None:
     before = image.read_bytes()
     fine = PutFile("/etc/new", b"", Attributes(), replaces=False)
-    with pytest.raises(GuestError, match="cannot express"):
-        ExtTree(runner, whole(image)).apply([fine, PutFile(f"/etc/{name}", b"", Attributes(), replaces=False)])
+    with ExtTree(runner, whole(image)) as files, pytest.raises(GuestError, match="cannot express"):
+        files.apply([fine, PutFile(f"/etc/{name}", b"", Attributes(), replaces=False)])
     assert image.read_bytes() == before
 
 

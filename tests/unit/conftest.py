@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 
 # A slow machine is no failure; a hang is one.
@@ -18,3 +22,10 @@ settings.load_profile("voc")
 def runner() -> PopenRunner:
     """Start the real programs."""
     return PopenRunner()
+
+
+@pytest.fixture
+def open_ext(runner: PopenRunner) -> Iterator[Callable[[Volume], ExtTree]]:
+    """Return a function that opens an ext filesystem, which is closed when the test ends."""
+    with ExitStack() as stack:
+        yield lambda volume: stack.enter_context(ExtTree(runner, volume))

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Limits, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._commands import (
+    INSPECT,
+    Completed,
+    Conversation,
+    Limits,
+    Runner,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._progress import Watch
 
 
@@ -23,6 +30,22 @@ class ScriptedRunner(Runner):
         expected, answer = self.answers.pop(0)
         assert words[0] == expected
         return answer
+
+    @contextmanager
+    def converse(self, argv: Sequence[str], limits: Limits = INSPECT) -> Iterator[Conversation]:
+        yield _ScriptedConversation(self, argv, limits)
+
+
+class _ScriptedConversation(Conversation):
+    """Lets the script answer each request, as if a program were started for it."""
+
+    def __init__(self, runner: ScriptedRunner, argv: Sequence[str], limits: Limits) -> None:
+        self.runner, self.argv, self.limits = runner, argv, limits
+
+    def ask(self, request: bytes, end: bytes) -> tuple[bytes, bytes]:
+        done = self.runner.execute(self.argv, self.limits, request, None)
+        echo = b"debugfs: " + request.removesuffix(end)
+        return echo + done.output, done.errors
 
 
 def plain(argv: Sequence[str]) -> list[str]:

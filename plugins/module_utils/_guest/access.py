@@ -39,7 +39,8 @@ def open_tree(runner: Runner, volume: Volume, found: Filesystem, access: str = "
     if access == "ext" and not found.is_ext:
         raise InputError(f"access: ext cannot read {found.type}", where=volume.path, hint="use access: mounted as root")
     if access == "ext" or (access == "auto" and found.is_ext):
-        yield ExtTree(runner, volume)
+        with ExtTree(runner, volume) as files:
+            yield files
     elif os.geteuid() == 0:
         with mounted(runner, volume, found.type) as root:
             yield MountedTree(root)

@@ -6,24 +6,25 @@
 
 """GuestTree for ext2/3/4 through debugfs: no root, no loop device, no mount.
 
-One debugfs process lists a directory or reads a file, or many at once where
-that is known beforehand; all changes go through one more. debugfs reads its
-commands as lines and reports failure only as text on standard error, so a name
-that a line cannot hold is refused before anything is done, and any unexpected
-word on standard error is a failure.
+One debugfs process answers all questions until something changes; changes go
+through one more. debugfs reads its commands as lines and reports failure only as
+text on standard error, so a name that a line cannot hold is refused before
+anything is done, and any unexpected word on standard error is a failure.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 import struct
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Completed, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Conversation, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     DamagedImageError,
     GuestError,
@@ -45,9 +46,7 @@ _BANNER = re.compile(r"^debugfs \d")
 _ACL = "system.posix_acl_access"
 _FAST_LINK = b'Fast link dest: "'
 
-# What debugfs prints of each command in a file of commands, and of an inode by stat.
-_ASKED = re.compile(rb"^debugfs: stat <(\d+)>$", re.MULTILINE)
-_ASKED_LIST = re.compile(rb"^debugfs: ls -p <(\d+)>$", re.MULTILINE)
+# What debugfs prints of an inode.
 _LINKS = re.compile(rb"^Links: (\d+)", re.MULTILINE)
 _ATTRIBUTE_BLOCK = re.compile(rb"^File ACL: (\d+)", re.MULTILINE)
 _ATTRIBUTE = re.compile(rb"^  ([\w.@-]+) \(\d+\)", re.MULTILINE)
@@ -78,6 +77,9 @@ class ExtTree(GuestTree):
     def __init__(self, runner: Runner, volume: Volume) -> None:
         self._runner = runner
         self._volume = volume
+        self._open = ExitStack()
+        self._talking: Conversation | None = None
+        self._token = b""
         # What was read stays true until `apply`.
         self._listings: dict[str, dict[str, tuple[int, Entry]]] = {}
         self._targets: dict[str, str] = {}
@@ -127,8 +129,7 @@ class ExtTree(GuestTree):
         for batch in self._batches(paths):
             with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
                 copies = {path: os.path.join(folder, str(number)) for number, path in enumerate(batch)}
-                lines = [f"dump <{self.number(path)}> {_quote(copy, copy)}" for path, copy in copies.items()]
-                self._read(["-f", _write_lines(folder, lines)])
+                self._ask_all([f"dump <{self.number(path)}> {_quote(copy, copy)}" for path, copy in copies.items()])
                 for path, copy in copies.items():
                     with open(copy, "rb") as file:
                         found[path] = tree.sha256(file)
@@ -161,21 +162,14 @@ class ExtTree(GuestTree):
             self._list_all([folder for folder in wanted if _depth(folder) == depth])
 
     def _list_all(self, folders: Collection[str]) -> None:
-        """Read those of some directories that are there and not known yet, if there are several."""
+        """Read those of some directories that are there and not known yet."""
         numbers: dict[int, str] = {}
         for folder in folders:
             found = None if folder in self._listings else self._find(folder)
             if found and found[1].kind == "directory":
                 numbers[found[0]] = folder
-        if len(numbers) < 2:
-            return
-        with tempfile.TemporaryDirectory(prefix="voc-ext-") as work:
-            script = _write_lines(work, [f"ls -p <{number}>" for number in numbers])
-            _start, *pieces = _ASKED_LIST.split(self._read(["-f", script]))
-        for number, shown in zip(pieces[::2], pieces[1::2]):
-            asked = numbers.pop(int(number), None)
-            if asked:
-                self._listings[asked] = parse_listing(shown)
+        for folder, shown in zip(numbers.values(), self._ask_all([f"ls -p <{number}>" for number in numbers])):
+            self._listings[folder] = parse_listing(shown)
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
         found = identify(self._volume)
@@ -186,10 +180,11 @@ class ExtTree(GuestTree):
                 hint="let image_layout or e2fsck -f repair it first",
             )
         with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
-            going = self._inodes(changes, folder)
+            going = self._inodes(changes)
             commands = _Script(self, folder, going)
             for change in changes:
                 commands.add(change)
+            self.close()
             self._do(_write_lines(folder, commands.lines))
         self._listings.clear()
         self._targets.clear()
@@ -205,7 +200,7 @@ class ExtTree(GuestTree):
         """Write the value of an extended attribute to a file on the builder."""
         self._ask(f'ea_get -f "{target}" <{self.number(path)}> {name}')
 
-    def _inodes(self, changes: Sequence[tree.Change], folder: str) -> dict[int, Inode]:
+    def _inodes(self, changes: Sequence[tree.Change]) -> dict[int, Inode]:
         """Look at all that `changes` remove, replace or give other attributes, in one go."""
         going = {
             self.number(change.path)
@@ -213,10 +208,8 @@ class ExtTree(GuestTree):
             if isinstance(change, (tree.Delete, tree.SetAttributes))
             or (isinstance(change, (tree.PutFile, tree.PutHostFile)) and change.replaces)
         }
-        if not going:
-            return {}
-        script = _write_lines(folder, [f"stat <{number}>" for number in sorted(going)])
-        return parse_stats(self._read(["-f", script]), going)
+        shown = self._ask_all([f"stat <{number}>" for number in going])
+        return {number: parse_stat(number, answer) for number, answer in zip(going, shown)}
 
     def _find(self, path: str) -> tuple[int, Entry] | None:
         # No recursion: a link in the image can name a path of thousands of directories.
@@ -254,23 +247,60 @@ class ExtTree(GuestTree):
 
     def _ask(self, request: str) -> bytes:
         """Let debugfs answer one request that changes nothing."""
-        return self._read(["-R", request])
+        (answer,) = self._ask_all([request])
+        return answer
 
-    def _read(self, arguments: list[str]) -> bytes:
-        done = self._runner.run(["debugfs", *arguments, self._volume.e2fs_name])
-        trouble = complaints(done)
+    def _ask_all(self, requests: Sequence[str]) -> list[bytes]:
+        """Let debugfs answer requests that change nothing.
+
+        It repeats each request, and lines that begin with ``#``. No file of
+        the guest can foresee the ones that are made here.
+        """
+        if not requests:
+            return []
+        marks = [b"#%s %d\n" % (self._token, number) for number in range(len(requests))]
+        lines = [os.fsencode(f"{request}\n") + mark for request, mark in zip(requests, marks)]
+        output, errors = self._debugfs().ask(b"".join(lines), marks[-1])
+        self._require_silence(errors)
+        answers = []
+        for request, mark in zip(requests, marks):
+            answer, _mark, output = output.partition(mark)
+            answers.append(answer[len(os.fsencode(f"debugfs: {request}\n")) :])
+        return answers
+
+    def _debugfs(self) -> Conversation:
+        """Return the debugfs that answers requests; it is started when it is needed first."""
+        if self._talking is None:
+            self._token = secrets.token_hex(16).encode()
+            self._talking = self._open.enter_context(
+                self._runner.converse(["debugfs", "-f", "-", self._volume.e2fs_name])
+            )
+        return self._talking
+
+    def close(self) -> None:
+        """End the debugfs that answers requests; what it holds of the image in memory is forgotten."""
+        self._talking = None
+        self._open.close()
+
+    def __enter__(self) -> ExtTree:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _require_silence(self, errors: bytes) -> None:
+        trouble = complaints(errors)
         if trouble:
             raise DamagedImageError(
                 f"the filesystem cannot be read (debugfs: {trouble})",
                 where=self._volume.path,
                 hint="repair a copy of the image with e2fsck -f, or fetch it again",
             )
-        return done.output
 
     def _do(self, script: str) -> None:
         """Let debugfs do a file of commands."""
         done = self._runner.run(["debugfs", "-w", "-f", script, self._volume.e2fs_name], limits=TRANSFORM)
-        trouble = complaints(done)
+        trouble = complaints(done.errors)
         if "allocate" in trouble:
             raise SpaceError(f"the image is full ({trouble})", where=self._volume.path, hint="give it a larger disk")
         if trouble:
@@ -368,9 +398,9 @@ def _depth(folder: str) -> int:
     return 0 if folder == "/" else folder.count("/")
 
 
-def complaints(done: Completed) -> str:
+def complaints(errors: bytes) -> str:
     """Return what debugfs wrote on standard error, but for its banner; empty when all is well."""
-    lines = done.errors.decode("utf-8", "replace").splitlines()
+    lines = errors.decode("utf-8", "replace").splitlines()
     return printable("; ".join(line for line in lines if line and not _BANNER.match(line)))[:400]
 
 
@@ -392,23 +422,17 @@ def parse_listing(output: bytes) -> dict[str, tuple[int, Entry]]:
     return names
 
 
-def parse_stats(output: bytes, numbers: Collection[int]) -> dict[int, Inode]:
-    """Read what ``stat`` printed of each of some inodes.
+def parse_stat(number: int, shown: bytes) -> Inode:
+    """Read what ``stat`` printed of an inode.
 
     Raises:
-        DamagedImageError: one is missing.
+        DamagedImageError: it is not what debugfs prints.
     """
-    _start, *pieces = _ASKED.split(output)
-    found = {}
-    for number, shown in zip(pieces[::2], pieces[1::2]):
-        links, block = _LINKS.search(shown), _ATTRIBUTE_BLOCK.search(shown)
-        if links and block:
-            names = tuple(name.decode() for name in _ATTRIBUTE.findall(shown))
-            found[int(number)] = Inode(int(links.group(1)), names, int(block.group(1)) != 0)
-    missing = set(numbers) - set(found)
-    if missing:
-        raise DamagedImageError(f"the inode {min(missing)} cannot be read", hint="check the filesystem with e2fsck")
-    return found
+    links, block = _LINKS.search(shown), _ATTRIBUTE_BLOCK.search(shown)
+    if links is None or block is None:
+        raise DamagedImageError(f"the inode {number} cannot be read", hint="check the filesystem with e2fsck")
+    names = tuple(name.decode() for name in _ATTRIBUTE.findall(shown))
+    return Inode(int(links.group(1)), names, int(block.group(1)) != 0)
 
 
 def fit_acl(acl: bytes, mode: int) -> bytes:

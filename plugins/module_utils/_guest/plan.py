@@ -13,6 +13,7 @@ them in one batch. Edits that cancel out, or were already true, leave nothing.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import typing as t
 from collections.abc import Collection
@@ -43,6 +44,7 @@ class Plan:
     def __init__(self, base: GuestTree) -> None:
         self._base = base
         self._nodes: dict[str, _Node | None] = {}
+        self._known: list[tree.Change] | None = None  # the changes, until something is planned or done
 
     # What is there: the questions of tree.View.
 
@@ -95,12 +97,12 @@ class Plan:
             attributes: None keeps those of an existing file.
         """
         real, kept = self._make_room(path)
-        self._nodes[real] = _Node(Entry("file", attributes or kept, len(content)), content)
+        self._put(real, _Node(Entry("file", attributes or kept, len(content)), content))
 
     def copy_in(self, path: str, source: HostFile, attributes: Attributes | None = None) -> None:
         """Make a file of one on the builder, as `write` does it; its content is never held in memory."""
         real, kept = self._make_room(path)
-        self._nodes[real] = _Node(Entry("file", attributes or kept, source.size), source=source)
+        self._put(real, _Node(Entry("file", attributes or kept, source.size), source=source))
 
     def make_directory(self, path: str, attributes: Attributes | None = None) -> None:
         """Make a directory and its parents; an existing one takes on given attributes."""
@@ -109,7 +111,7 @@ class Plan:
             raise GuestError(f"a {entry.kind} stands where a directory should be", where=path)
         if entry is None:
             self._make_parents(real)
-            self._nodes[real] = _Node(Entry("directory", attributes or Attributes(0o755)))
+            self._put(real, _Node(Entry("directory", attributes or Attributes(0o755))))
         elif attributes:
             self._change_attributes(real, entry, attributes)
 
@@ -133,7 +135,7 @@ class Plan:
         if entry and entry.kind == "directory":
             raise GuestError("a directory stands where a link should be", where=path)
         self._make_parents(real)
-        self._nodes[real] = _Node(Entry("symlink", Attributes(0o777), len(target)), target=target)
+        self._put(real, _Node(Entry("symlink", Attributes(0o777), len(os.fsencode(target))), target=target))
 
     def remove(self, path: str) -> None:
         """Remove a file, a link (not what it points to) or a whole directory; nothing when absent."""
@@ -146,7 +148,7 @@ class Plan:
         if entry.kind == "directory":
             for name in self.listdir(real):
                 self.remove(f"{real}/{name}")
-        self._nodes[real] = None
+        self._put(real, None)
 
     def _make_room(self, path: str) -> tuple[str, Attributes]:
         """Return where a file is to be written, and the attributes that it would keep."""
@@ -162,20 +164,29 @@ class Plan:
         above = tree.parent(real)
         if above != real and self.lstat(above) is None:
             self._make_parents(above)
-            self._nodes[above] = _Node(Entry("directory", Attributes(0o755)))
+            self._put(above, _Node(Entry("directory", Attributes(0o755))))
 
     def _change_attributes(self, real: str, entry: Entry, attributes: Attributes) -> None:
         node = self._nodes.get(real) or _Node(entry)
-        self._nodes[real] = replace(node, entry=replace(entry, attributes=attributes))
+        self._put(real, replace(node, entry=replace(entry, attributes=attributes)))
+
+    def _put(self, real: str, node: _Node | None) -> None:
+        self._nodes[real] = node
+        self._known = None
 
     # The outcome.
 
     def changes(self) -> list[tree.Change]:
         """Return what must be done, removals first and parents before children."""
+        if self._known is None:
+            self._known = self._work_out()
+        return self._known
+
+    def _work_out(self) -> list[tree.Change]:
         removals: list[tree.Change] = []
         additions: list[tree.Change] = []
         self._base.expect({tree.parent(path) for path in self._nodes})
-        equal = self._equal_host_files()
+        equal = self._equal_files()
         for path in sorted(self._nodes, key=lambda name: name.count("/")):
             before, node = self._base.lstat(path), self._nodes[path]
             if before and (node is None or self._must_go(path, before, node)):
@@ -185,16 +196,15 @@ class Plan:
                 additions.append(self._addition(path, before, node, equal))
         return [*reversed(removals), *additions]
 
-    def _equal_host_files(self) -> set[str]:
-        """Return the paths at which the guest already has the content of a file on the builder."""
-        sources = {}
+    def _equal_files(self) -> set[str]:
+        """Return the paths at which the guest already has the content that is wanted there."""
+        wanted = {}
         for path, node in self._nodes.items():
-            if node and node.source:
-                before = self._base.lstat(path)
-                if before and before.kind == "file" and before.size == node.source.size:
-                    sources[path] = node.source.sha256
-        found = self._base.digests(sources) if sources else {}
-        return {path for path, sha256 in sources.items() if found[path] == sha256}
+            before = self._base.lstat(path) if node and (node.source or node.content is not None) else None
+            if node and before and before.kind == "file" and before.size == node.entry.size:
+                wanted[path] = node.source.sha256 if node.source else hashlib.sha256(node.content or b"").hexdigest()
+        found = self._base.digests(wanted) if wanted else {}
+        return {path for path, sha256 in wanted.items() if found[path] == sha256}
 
     def _must_go(self, path: str, before: Entry, node: _Node) -> bool:
         """Say whether what stands there cannot become the new thing in its place."""
@@ -207,17 +217,13 @@ class Plan:
             return False
         if node.entry.kind == "symlink":
             return self._base.readlink(path) == node.target
-        return node.entry.attributes == before.attributes and self._same_content(path, before, node, equal)
+        return node.entry.attributes == before.attributes and self._same_content(path, node, equal)
 
-    def _same_content(self, path: str, before: Entry, node: _Node, equal: set[str]) -> bool:
-        if node.source:
-            return path in equal
-        if node.content is None:
-            return True
-        return before.size == len(node.content) and self._base.read(path) == node.content
+    def _same_content(self, path: str, node: _Node, equal: set[str]) -> bool:
+        return path in equal or (node.source is None and node.content is None)
 
     def _addition(self, path: str, before: Entry | None, node: _Node, equal: set[str]) -> tree.Change:
-        if before and self._same_content(path, before, node, equal):
+        if before and self._same_content(path, node, equal):
             return tree.SetAttributes(path, node.entry.attributes)
         if node.entry.kind == "directory":
             return tree.PutDirectory(path, node.entry.attributes)
@@ -229,7 +235,7 @@ class Plan:
         return tree.PutFile(path, content, node.entry.attributes, replaces=before is not None)
 
     def apply(self) -> None:
-        """Do all changes in one batch, and look whether they took.
+        """Do all changes in one batch, and look whether they took, as far as directories tell.
 
         Raises:
             ToolError: the guest is not as it was planned.
@@ -238,9 +244,11 @@ class Plan:
         if not changes:
             return
         self._base.apply(changes)
-        left = self.changes()
-        if left:
-            raise ToolError("a change to the guest did not take", where=left[0].path)
+        self._known = None
+        self._base.expect({tree.parent(path) for path in self._nodes})
+        for path, node in self._nodes.items():
+            if not _is_there(self._base.lstat(path), node):
+                raise ToolError("a change to the guest did not take", where=path)
 
     def summary(self) -> list[dict[str, str]]:
         """Return the changes as data: what is done to which path."""
@@ -292,6 +300,13 @@ class Plan:
             content = self.read(change.path) if entry.size <= _SHOWN_LIMIT else b"\0"
             return _show_file(content, change.attributes)
         return f"directory, {_show(change.attributes)}\n"
+
+
+def _is_there(found: Entry | None, node: _Node | None) -> bool:
+    if found is None or node is None:
+        return found is None and node is None
+    same_size = found.kind == "directory" or found.size == node.entry.size
+    return (found.kind, found.attributes) == (node.entry.kind, node.entry.attributes) and same_size
 
 
 def _read_host_file(source: HostFile, path: str) -> bytes:

@@ -169,3 +169,55 @@ def _wait_for(question):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)
     return answer
+
+
+def test_a_program_that_is_missing_answers_nothing(runner: Runner) -> None:
+    with pytest.raises(ToolError, match="no-such is not installed"), runner.converse(["no-such"]):
+        pass
+
+
+def test_requests_are_answered_by_one_process(runner: Runner) -> None:
+    script = 'while read -r line; do echo "$$ $line"; echo "about $line" >&2; echo .; done'
+    with runner.converse(["sh", "-c", script]) as program:
+        first = program.ask(b"one\n", b".\n")
+        second = program.ask(b"two\n", b".\n")
+    (pid, word), (same, other) = first[0].split(), second[0].split()
+    assert (pid, word, other) == (same, b"one", b"two")
+    assert (first[1], second[1]) == (b"about one\n", b"about two\n")
+    assert _wait_for(lambda: not _alive(int(pid)))
+
+
+def test_neither_side_of_a_conversation_waits_for_the_other(runner: Runner) -> None:
+    request = b"x" * (1 << 20) + b"\n"
+    with runner.converse(["sed", "-u", "s/$/./"]) as program:
+        answer, _errors = program.ask(request * 4 + b"end\n", b"end.\n")
+    assert len(answer) == 4 * (len(request) + 1)
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        ("sleep 30", "sh was ended: it took longer than 1 s"),
+        ("exec yes", "sh was ended: it wrote more than 65536 bytes"),
+        ("echo gone >&2", r"sh has ended \(gone\)"),
+    ],
+)
+def test_a_program_that_does_not_answer_is_ended(runner: Runner, script: str, complaint: str) -> None:
+    limits = Limits(seconds=1, memory=1 << 30, output=1 << 16)
+    with runner.converse(["sh", "-c", script], limits) as program, pytest.raises(ToolError, match=complaint):
+        program.ask(b"hello\n", b"never\n")
+
+
+def test_a_conversation_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    child = CHILD.rpartition("PopenRunner().run")[0] + (
+        'with PopenRunner().converse(["cat"]) as program:\n'
+        '    program.ask(b"x\\n", b"x\\n")\n'
+        "    open(sys.argv[1], 'w').write(str(program._process.pid))\n"
+        "    import time; time.sleep(300)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", child, str(note)]) as parent:
+        pid = int(_wait_for(lambda: note.exists() and note.read_text()))
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        assert _wait_for(lambda: not _alive(pid))

@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Kernel
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.tests.unit.images import make_ext, plant, tool, whole
 from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
 
@@ -222,11 +224,13 @@ def test_every_driver_is_there_absent_or_late(wanted: list[str], builtin: set, m
     assert set(wanted) - absent - late == set(wanted) & (builtin | early | (modules & {"a"}))
 
 
-def test_a_large_initramfs_is_copied_out_of_an_image(runner: Runner, tmp_path: Path) -> None:
+def test_a_large_initramfs_is_copied_out_of_an_image(
+    runner: Runner, open_ext: Callable[[Volume], ExtTree], tmp_path: Path
+) -> None:
     """Larger than what is read into memory at once."""
     content = archive({BLK: os.urandom(17 << 20)})
     tree = plant(tmp_path / "tree", {"/boot/initrd": content})
-    files = ExtTree(runner, whole(make_ext(tmp_path / "part", tree, size=32 << 20)))
+    files = open_ext(whole(make_ext(tmp_path / "part", tree, size=32 << 20)))
     assert initramfs.look(runner, files, KERNEL).early == {"virtio_blk"}
     with pytest.raises(GuestError, match="too many to read"):
         files.copy_out("/boot/initrd", str(tmp_path / "copy"), 1 << 20)

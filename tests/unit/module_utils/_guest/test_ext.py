@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     DamagedImageError,
     GuestError,
@@ -27,6 +27,7 @@ from ansible_collections.voc.cluster.tests.unit.images import (
 )
 from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner, completed
 
+OpenExt = Callable[[Volume], ExtTree]
 NAMES = ["a b", 'say "hi"', "it's", "-rf", "a\\b", "$x;`y`", "é", "\udcff\udcfe", "*", "{1}", "#x", "x" * 255]
 
 
@@ -41,8 +42,8 @@ def image(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def guest(runner: Runner, image: Path) -> ExtTree:
-    return ExtTree(runner, whole(image))
+def guest(open_ext: OpenExt, image: Path) -> ExtTree:
+    return open_ext(whole(image))
 
 
 def _applied(guest: ExtTree, *steps: tuple) -> None:
@@ -136,6 +137,7 @@ def test_a_replaced_file_keeps_its_extended_attributes(guest: ExtTree, image: Pa
     value = b"\0\xff\nline"
     (tmp_path / "value").write_bytes(value)
     _applied(guest, ("write", f"/etc/{name}", b"old"))
+    guest.close()  # somebody else changes the image
     for attribute in ("user.note", "security.selinux"):
         debugfs(image, f'ea_set -f {tmp_path}/value "/etc/{name}" {attribute}', write=True)
     _applied(guest, ("write", f"/etc/{name}", b"new content"))
@@ -164,16 +166,16 @@ def test_a_full_image_is_named(guest: ExtTree, image: Path) -> None:
         _applied(guest, ("write", "/huge", bytes(range(256)) * (32 << 10)))
 
 
-def test_an_image_without_a_free_inode_is_full(runner: Runner, tmp_path: Path) -> None:
-    guest = ExtTree(runner, whole(make_ext(tmp_path / "part", size=MIB, options=("-N", "16"))))
+def test_an_image_without_a_free_inode_is_full(open_ext: OpenExt, tmp_path: Path) -> None:
+    guest = open_ext(whole(make_ext(tmp_path / "part", size=MIB, options=("-N", "16"))))
     with pytest.raises(SpaceError):
         _applied(guest, *(("write", f"/{number}", b"") for number in range(20)))
 
 
-def test_a_filesystem_in_a_disk_is_changed_in_its_place(runner: Runner, image: Path, tmp_path: Path) -> None:
+def test_a_filesystem_in_a_disk_is_changed_in_its_place(open_ext: OpenExt, image: Path, tmp_path: Path) -> None:
     disk = make_disk(tmp_path / "disk", image)
     head = disk.read_bytes()[:MIB]
-    guest = ExtTree(runner, Volume(str(disk), MIB, image.stat().st_size))
+    guest = open_ext(Volume(str(disk), MIB, image.stat().st_size))
     _applied(guest, ("write", "/etc/motd", b"disk"))
     assert guest.read("/etc/motd") == b"disk"
     assert disk.read_bytes()[:MIB] == head
