@@ -317,11 +317,12 @@ class _Script:
         self._removed: Counter[int] = Counter()
         self._folder = folder
         self._count = 0
+        self._here = ""  # where the commands so far have led
 
     def add(self, change: tree.Change) -> None:
         """Append the commands for one change."""
         above, _slash, name = change.path.rpartition("/")
-        self.lines.append(f"cd {_quote(above or '/', change.path)}")
+        self._enter(above or "/", change.path)
         word = _quote(name, change.path)
         if isinstance(change, tree.PutFile):
             self._put_file(change, word, self._new_file(change.content))
@@ -336,6 +337,11 @@ class _Script:
             self._remove(change.path, word, "rmdir" if change.kind == "directory" else "rm")
         else:
             self._set_attributes(change, word)
+
+    def _enter(self, folder: str, path: str) -> None:
+        if folder != self._here:
+            self.lines.append(f"cd {_quote(folder, path)}")
+            self._here = folder
 
     def _set_attributes(self, change: tree.SetAttributes, word: str) -> None:
         kinds = {"directory": 0o040000, "file": 0o100000}
