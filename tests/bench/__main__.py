@@ -15,13 +15,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
+import engine  # noqa: E402
 import formats  # noqa: E402
 import images  # noqa: E402
 import line  # noqa: E402
+import peers  # noqa: E402
 from measure import BENCHMARKS, Row  # noqa: E402
 
 # Importing a group registers its benchmarks.
-GROUPS = (formats, images, line)
+GROUPS = (engine, formats, images, line, peers)
 
 
 def table(rows: list[Row]) -> str:
@@ -30,10 +32,9 @@ def table(rows: list[Row]) -> str:
     for row in rows:
         beside = "" if row.beside_median is None else f"{row.beside_median:.2f} s"
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        verdict = "holds" if row.holds else "MISSED"
-        lines.append(
-            (row.name, f"{row.median:.2f} {row.unit}", row.beside or "", beside, ratio, f"{row.limit:g}", verdict)
-        )
+        limit = "" if row.limit is None else f"{row.limit:g}"
+        verdict = "" if row.limit is None else "holds" if row.holds else "MISSED"
+        lines.append((row.name, f"{row.median:.2f} {row.unit}", row.beside or "", beside, ratio, limit, verdict))
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join("  ".join(map(str.ljust, cells, widths)).rstrip() for cells in lines)
 
@@ -53,7 +54,11 @@ def main(only: str) -> int:
             print(f"{name} ...", file=sys.stderr)
             place = Path(folder) / group
             place.mkdir(exist_ok=True)
-            rows.append(function(place))
+            row = function(place)
+            if row:
+                rows.append(row)
+            else:
+                print(f"{name}: left out, what it compares with is not installed", file=sys.stderr)
     print(table(rows))
     report = [{**asdict(row), "holds": row.holds} for row in rows]
     (ROOT / "bench.json").write_text(json.dumps(report, indent=2) + "\n")

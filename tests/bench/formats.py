@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from measure import Row, benchmark, paired
-from sample import sample
+from sample import grown, sample
 
 from ansible_collections.voc.cluster.plugins.module_utils._image import convert
 from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
@@ -16,19 +17,22 @@ from ansible_collections.voc.cluster.plugins.module_utils._image.output import O
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 
 LIMIT = 1.1
+GIB = 1 << 30
+LARGE = 100 * GIB
 
 
-def register(source_format: str, target_format: str) -> None:
-    """Add the row of one pair of formats."""
-    name = f"{source_format} -> {target_format}"
+def register(source_format: str, target_format: str, size: int | None = None) -> None:
+    """Add the row of one pair of formats, for the sample or for a copy of it with `size` bytes."""
+    name = f"{source_format} -> {target_format}" + (f", {size // GIB} GiB virtual" if size else "")
 
     @benchmark("images", name)
     def pair(folder: Path) -> Row:
         runner = PopenRunner()
-        source, ours, theirs = folder / "source", folder / "ours", folder / "theirs"
-        convert.convert(runner, str(sample()), str(source), Output(source_format))
+        raw, source, ours, theirs = (folder / word for word in ("raw", "source", "ours", "theirs"))
+        convert.convert(runner, str(grown(raw, size) if size else sample()), str(source), Output(source_format))
         output = Output(target_format)
         options = ",".join(f"{key}={value}" for key, value in output.qemu_options())
+        # Neither -W nor -m, nor another cache mode than the default, is faster for all.
         command = [
             *("qemu-img", "convert", "-f", FORMATS[source_format].driver, "-O", FORMATS[target_format].driver),
             *(["-o", options] if options else []),
@@ -64,10 +68,10 @@ def compare(
     return Row(name, median, LIMIT, beside=beside, beside_median=beside_median, ratio=ratio)
 
 
-for other in FORMATS:
-    if other != "raw":
-        register("raw", other)
-        register(other, "raw")
+for one, other in itertools.permutations(FORMATS, 2):
+    register(one, other)
+register("raw", "qcow2", LARGE)
+register("qcow2", "raw", LARGE)
 
 
 @benchmark("images", "gzip -> raw")

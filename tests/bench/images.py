@@ -3,37 +3,111 @@
 from __future__ import annotations
 
 import os
-import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from measure import Row, benchmark, paired
-from sample import sample
+from measure import Row, benchmark, paired, repeated
+from sample import grown, sample, tool
 
+from ansible_collections.voc.cluster.plugins.module_utils import _release
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
+from ansible_collections.voc.cluster.plugins.module_utils._image.convert import convert
+from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 
-DISK_SIZE = 4 << 30
+GIB = 1 << 30
+MAX_LAYOUT = 1.2
+MAX_REFLINK = 0.3  # seconds
+MAX_VIRTUAL = 1.3
+
+_RUNNER = PopenRunner()
 
 
-@benchmark("images", "layout")
-def lay_out(folder: Path) -> Row:
-    """Partition image to disk image, its filesystem checked, grown and on the disk."""
-    runner = PopenRunner()
-    source = sample()
-    disk, copy = folder / "disk.raw", folder / "copy.raw"
+def fresh(*paths: Path) -> Callable[[], None]:
+    """Return what removes files and waits until the disk is idle."""
 
     def prepare() -> None:
-        for path in (disk, copy):
+        for path in paths:
             path.unlink(missing_ok=True)
         os.sync()
 
-    def build() -> None:
-        layout.build(runner, layout.plan(runner, str(source), DISK_SIZE), str(disk))
-        os.sync()
+    return prepare
+
+
+def lay_out(source: Path, disk: Path, size: int) -> None:
+    """Make a disk, on the disk."""
+    layout.build(_RUNNER, layout.plan(_RUNNER, str(source), size), str(disk))
+    os.sync()
+
+
+def beside_copy(name: str, folder: Path, source: Path, size: int) -> Row:
+    """Measure a layout, its filesystem checked and grown, beside a copy."""
+    disk, copy = folder / "disk.raw", folder / "copy.raw"
 
     def copied() -> None:
-        subprocess.run(["cp", "--sparse=always", source, copy], check=True)
+        tool("cp", "--sparse=always", source, copy)
         os.sync()
 
-    median, beside_median, ratio = paired(build, copied, prepare=prepare)
-    return Row("layout", median, 1.5, beside="cp --sparse=always", beside_median=beside_median, ratio=ratio)
+    times = paired(lambda: lay_out(source, disk, size), copied, prepare=fresh(disk, copy))
+    median, beside_median, ratio = times
+    return Row(name, median, MAX_LAYOUT, beside="cp --sparse=always", beside_median=beside_median, ratio=ratio)
+
+
+@benchmark("images", "layout")
+def of_the_sample(folder: Path) -> Row:
+    """Partition image to a disk of 4 GiB."""
+    return beside_copy("layout", folder, sample(), 4 * GIB)
+
+
+@benchmark("images", "layout, 100 GiB virtual")
+def of_a_large_one(folder: Path) -> Row:
+    """The same, the filesystem having 100 GiB, the disk 104."""
+    return beside_copy("layout, 100 GiB virtual", folder, grown(folder / "large.img", 100 * GIB), 104 * GIB)
+
+
+@contextmanager
+def reflinks(folder: Path) -> Iterator[Path]:
+    """Give a folder on an xfs that shares extents; making it needs root."""
+    image, place = folder / "xfs.img", folder / "xfs"
+    image.touch()
+    os.truncate(image, 8 * GIB)
+    tool("mkfs.xfs", "-q", "-m", "reflink=1", image)
+    place.mkdir()
+    tool("mount", "-o", "loop", image, place)
+    try:
+        yield place
+    finally:
+        tool("umount", place)
+
+
+@benchmark("images", "layout, xfs with reflinks")
+def of_shared_extents(folder: Path) -> Row:
+    """Partition image to a disk on a filesystem that shares extents."""
+    with reflinks(folder) as place:
+        source, disk = place / "source.img", place / "disk.raw"
+        tool("cp", "--sparse=always", sample(), source)
+        median = repeated(lambda: lay_out(source, disk, 4 * GIB), prepare=fresh(disk))
+    return Row("layout, xfs with reflinks", median, MAX_REFLINK)
+
+
+@benchmark("images", "1 TiB virtual")
+def of_size(folder: Path) -> Row:
+    """All that reads or writes a whole image: the same data in 1 TiB and in 10 GiB."""
+    outputs = [folder / name for name in ("disk.raw", "disk.qcow2", "again.raw")]
+    disk, packed, again = outputs
+
+    def whole(source: Path, size: int) -> Callable[[], None]:
+        def work() -> None:
+            _release.identify_source(str(source))
+            lay_out(source, disk, size + GIB)
+            convert(_RUNNER, str(disk), str(packed), Output("qcow2"))
+            convert(_RUNNER, str(packed), str(again), Output())
+            os.sync()
+
+        return work
+
+    large = whole(grown(folder / "large.img", 1024 * GIB), 1024 * GIB)
+    small = whole(grown(folder / "small.img", 10 * GIB), 10 * GIB)
+    median, beside_median, ratio = paired(large, small, prepare=fresh(*outputs))
+    return Row("1 TiB virtual", median, MAX_VIRTUAL, beside="10 GiB virtual", beside_median=beside_median, ratio=ratio)

@@ -21,12 +21,13 @@ class Row:
         median: in `unit`.
         beside: what was measured in the same run for comparison.
         ratio: the median of the ratios of each pair of runs.
-        limit: for the ratio where there is something beside, else for the median.
+        limit: for the ratio where there is something beside, else for the median; None
+            where there is none, and the row is only for comparison.
     """
 
     name: str
     median: float
-    limit: float
+    limit: float | None
     unit: str = "s"
     beside: str | None = None
     beside_median: float | None = None
@@ -35,17 +36,18 @@ class Row:
     @property
     def holds(self) -> bool:
         """Whether the limit is kept."""
-        return (self.median if self.ratio is None else self.ratio) <= self.limit
+        return self.limit is None or (self.median if self.ratio is None else self.ratio) <= self.limit
 
 
-# Group and name -> what measures it; it is given a folder of its own.
-BENCHMARKS: dict[tuple[str, str], Callable[[Path], Row]] = {}
+# Group and name -> what measures it; it is given a folder of its own, and returns None
+# where a program that it compares with is not installed.
+BENCHMARKS: dict[tuple[str, str], Callable[[Path], Row | None]] = {}
 
 
-def benchmark(group: str, name: str) -> Callable[[Callable[[Path], Row]], Callable[[Path], Row]]:
+def benchmark(group: str, name: str) -> Callable[[Callable[[Path], Row | None]], Callable[[Path], Row | None]]:
     """Register a function that measures one thing."""
 
-    def register(function: Callable[[Path], Row]) -> Callable[[Path], Row]:
+    def register(function: Callable[[Path], Row | None]) -> Callable[[Path], Row | None]:
         BENCHMARKS[group, name] = function
         return function
 
@@ -68,18 +70,19 @@ def repeated(work: Step, *, prepare: Step = lambda: None) -> float:
     return statistics.median(times[1:])
 
 
-def paired(work: Step, beside: Step, *, prepare: Step = lambda: None) -> tuple[float, float, float]:
+def paired(work: Step, beside: Step, *, prepare: Step = lambda: None, runs: int = RUNS) -> tuple[float, float, float]:
     """Run two things in turn, so that both meet the same weather.
 
     Args:
         prepare: is called before each run, and not timed.
+        runs: how many pairs count.
 
     Returns:
         The median of `work`, that of `beside`, and the median of their ratios,
         without the first pair.
     """
     pairs = []
-    for _run in range(RUNS + 1):
+    for _run in range(runs + 1):
         prepare()
         first = seconds(work)
         prepare()

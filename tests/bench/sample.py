@@ -1,15 +1,38 @@
-"""The image that is measured with."""
+"""The images that are measured with."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+_PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+
+
+def tool(*argv: str | Path, **options: object) -> None:
+    """Run a program that must succeed; its output is not shown."""
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PATH": _PATH}, **options)
 
 
 def sample() -> Path:
     """Return the sample partition image; it is made once and kept."""
     image = ROOT / "build" / "sample" / "starworker_part.img"
-    subprocess.run([ROOT / "tools" / "make-sample-image", image], check=True)
+    tool(ROOT / "tools" / "make-sample-image", image)
     return image
+
+
+def kernel_bundle() -> Path:
+    """Return a kernel bundle for it; it is made once and kept."""
+    bundle = ROOT / "build" / "kernel" / "trixie-linux-image-cloud-amd64.tar.zst"
+    tool(ROOT / "tools" / "make-kernel-bundle", bundle)
+    return bundle
+
+
+def grown(path: Path, size: int) -> Path:
+    """Make a copy of the sample whose filesystem has `size` bytes, and hardly more data."""
+    tool("cp", "--sparse=always", sample(), path)
+    os.truncate(path, size)
+    tool("e2fsck", "-f", "-p", path)
+    tool("resize2fs", path, stderr=subprocess.DEVNULL)
+    return path
