@@ -34,7 +34,6 @@ requirements:
   - mtools, for UEFI
   - what unpacks the initramfs, for example zstd
   - e2fsprogs
-  - sfdisk
 options:
   firmware:
     description:

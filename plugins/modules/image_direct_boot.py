@@ -28,7 +28,6 @@ attributes:
     support: full
 requirements:
   - e2fsprogs
-  - sfdisk
 options:
   dest:
     description: The folder, on the builder. It gets the files C(vmlinuz), C(initramfs) and C(cmdline).

@@ -26,7 +26,6 @@ attributes:
     support: none
 requirements:
   - e2fsprogs, xfsprogs or btrfs-progs, for these filesystems
-  - sfdisk
 options:
   src:
     description: The raw disk image. It is not written to.

@@ -19,7 +19,6 @@ extends_documentation_fragment:
   - voc.cluster._attributes.limits
 requirements:
   - e2fsprogs
-  - sfdisk
   - mtools, for disks with an EFI system partition
 options:
   path:

@@ -30,7 +30,6 @@ attributes:
     support: full
 requirements:
   - e2fsprogs
-  - sfdisk
   - xz or zstd, for bundles compressed by them
 options:
   bundle:

@@ -33,7 +33,6 @@ attributes:
     support: none
 requirements:
   - e2fsprogs
-  - sfdisk
   - mkfs.vfat of dosfstools, for O(esp)
   - xfsprogs or btrfs-progs, for these filesystems
 options:

@@ -60,7 +60,7 @@ def look(runner: Runner, path: str) -> Contents:
     if not has_partition_table(sector, size // SECTOR):
         volume = Volume(path, 0, size)
         return Contents(size, None, (Region(volume, filesystems.identify(volume)),))
-    table = partitions.read(runner, path, size)
+    table = partitions.read(path, size)
     regions = []
     for part in table.partitions:
         volume = Volume(path, table.offset(part), table.length(part))

@@ -234,7 +234,7 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
         os.truncate(partial, planned.disk_size)
         for piece, part in zip(planned.pieces[:-1], planned.table.partitions):
             _fill(runner, piece, Volume(partial, planned.table.offset(part), planned.table.length(part)))
-        partitions.write(runner, partial, planned.table)
+        partitions.write(partial, planned.table)
         blocks.sync_file(partial)
     return Volume(target, offset, length)
 

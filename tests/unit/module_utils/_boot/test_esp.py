@@ -35,16 +35,16 @@ def disk(tmp_path: Path) -> Path:
     return make_efi_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
 
 
-def _volume(runner: Runner, disk: Path) -> Volume:
-    return esp.locate(partitions.read(runner, str(disk), disk.stat().st_size), str(disk))
+def _volume(disk: Path) -> Volume:
+    return esp.locate(partitions.read(str(disk), disk.stat().st_size), str(disk))
 
 
-def test_it_is_found_by_its_type(runner: Runner, disk: Path) -> None:
-    assert _volume(runner, disk) == Volume(str(disk), EFI_DISK_SYSTEM, 8 * MIB)
+def test_it_is_found_by_its_type(disk: Path) -> None:
+    assert _volume(disk) == Volume(str(disk), EFI_DISK_SYSTEM, 8 * MIB)
 
 
 def test_a_file_is_written_below_new_folders_and_replaced(runner: Runner, disk: Path) -> None:
-    volume = _volume(runner, disk)
+    volume = _volume(disk)
     before = disk.read_bytes()
     path = "/EFI/BOOT/BOOTX64.EFI"
     assert not esp.exists(runner, volume, path)
@@ -68,13 +68,13 @@ def test_a_file_that_is_there_in_a_folder_that_is_there_is_kept(runner: Runner, 
     image = f"{disk}@@{EFI_DISK_SYSTEM}"
     tool("mmd", "-i", image, "::/efi", "::/efi/debian")
     tool("mcopy", "-i", image, "/etc/hostname", "::/efi/debian/grubx64.efi")
-    esp.write(runner, _volume(runner, disk), "/EFI/BOOT/BOOTX64.EFI", b"loader")
-    assert esp.exists(runner, _volume(runner, disk), "/EFI/debian/grubx64.efi")
+    esp.write(runner, _volume(disk), "/EFI/BOOT/BOOTX64.EFI", b"loader")
+    assert esp.exists(runner, _volume(disk), "/EFI/debian/grubx64.efi")
 
 
 def test_a_full_partition_is_told(runner: Runner, disk: Path) -> None:
     with pytest.raises(SpaceError, match="does not fit into the EFI system partition"):
-        esp.write(runner, _volume(runner, disk), "/EFI/BOOT/BOOTX64.EFI", bytes(9 * MIB))
+        esp.write(runner, _volume(disk), "/EFI/BOOT/BOOTX64.EFI", bytes(9 * MIB))
 
 
 def test_a_name_that_mtools_would_misread_is_refused(runner: Runner, disk: Path) -> None:
@@ -103,19 +103,17 @@ def _patched(disk: Path, offset: int, layout: str, value: int) -> None:
 
 
 @pytest.mark.parametrize(("offset", "layout", "value"), [(19, "<H", 65535), (14, "<H", 65535), (22, "<H", 65535)])
-def test_a_filesystem_beyond_its_partition_is_refused(
-    runner: Runner, disk: Path, offset: int, layout: str, value: int
-) -> None:
+def test_a_filesystem_beyond_its_partition_is_refused(disk: Path, offset: int, layout: str, value: int) -> None:
     """Else mtools would write into the next partition."""
     _patched(disk, offset, layout, value)
     with pytest.raises(DamagedImageError, match="partition 2: the FAT filesystem claims"):
-        _volume(runner, disk)
+        _volume(disk)
 
 
-def test_a_partition_without_fat_is_refused(runner: Runner, disk: Path) -> None:
+def test_a_partition_without_fat_is_refused(disk: Path) -> None:
     _patched(disk, 510, "<H", 0)
     with pytest.raises(InputError, match=r"partition 2: the EFI system partition holds no FAT filesystem; make one"):
-        _volume(runner, disk)
+        _volume(disk)
 
 
 @given(

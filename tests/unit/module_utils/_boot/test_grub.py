@@ -103,7 +103,7 @@ def test_on_a_gpt_both_pieces_name_the_boot_partition(loader: BootLoader, start:
 def test_on_a_gpt_nothing_but_the_boot_code_and_the_boot_partition_changes(loader: BootLoader, tmp_path: Path) -> None:
     disk = make_efi_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
     before = disk.read_bytes()
-    table = partitions.read(PopenRunner(), str(disk), len(before))
+    table = partitions.read(str(disk), len(before))
     placed = grub.locate(loader, table, str(disk))
     assert not grub.is_placed(placed, str(disk))
     grub.place(placed, str(disk))

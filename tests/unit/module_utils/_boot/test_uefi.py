@@ -33,7 +33,7 @@ def test_the_same_filesystem_gets_the_same_loader(loader: bytes) -> None:
 
 def test_a_loader_is_placed_and_found(loader: bytes, tmp_path: Path) -> None:
     disk = make_efi_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
-    table = partitions.read(RUNNER, str(disk), disk.stat().st_size)
+    table = partitions.read(str(disk), disk.stat().st_size)
     volume = esp.locate(table, str(disk))
     assert not uefi.has_loader(RUNNER, table, str(disk))
     uefi.place(RUNNER, loader, volume)

@@ -55,7 +55,7 @@ def _cloud_disk(path: Path, root: Path, script: str = "") -> Path:
     path.touch()
     os.truncate(path, 32 * MIB)
     tool("sfdisk", "-q", "--no-reread", path, data=script.encode())
-    table = partitions.read(PopenRunner(), str(path), 32 * MIB)
+    table = partitions.read(str(path), 32 * MIB)
     places = {part.number: table.offset(part) for part in table.partitions if not part.is_container}
     swap = path.with_name("swap")
     swap.touch(mode=0o600)
@@ -70,7 +70,7 @@ def _cloud_disk(path: Path, root: Path, script: str = "") -> Path:
 
 
 def _table(runner: Runner, disk: Path) -> Table:
-    return partitions.read(runner, str(disk), disk.stat().st_size)
+    return partitions.read(str(disk), disk.stat().st_size)
 
 
 def _content(disk: Path, table: Table, number: int) -> bytes:
@@ -142,12 +142,13 @@ def test_damage_beyond_repair_names_the_source_and_leaves_nothing(runner: Runner
 
 
 def test_a_tool_that_fails_late_leaves_nothing(tmp_path: Path) -> None:
-    class NoTables(PopenRunner):
+    class NoEsp(PopenRunner):
         def execute(self, argv, *others):
-            return Completed(1, b"", b"no") if plain(argv)[0] == "sfdisk" else super().execute(argv, *others)
+            return Completed(1, b"", b"no") if plain(argv)[0] == "mkfs.vfat" else super().execute(argv, *others)
 
-    with pytest.raises(ToolError, match="sfdisk failed"):
-        _build(NoTables(), make_ext(tmp_path / "part"), tmp_path / "work" / "disk")
+    planned = layout.plan(NoEsp(), str(make_ext(tmp_path / "part")), None, Options(esp=34 * MIB))
+    with pytest.raises(ToolError, match=r"mkfs.vfat failed"):
+        layout.build(NoEsp(), planned, str(tmp_path / "work" / "disk"))
     assert os.listdir(tmp_path / "work") == []
 
 
