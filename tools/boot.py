@@ -84,7 +84,20 @@ def qemu(image: Path, disk_format: str, accelerator: str) -> list[str]:
     # cmpxchg16b as QEMU 7 emulates it kills Linux 6.12 with a double fault.
     cpu = "host" if accelerator == "kvm" else "max,-cx16" if qemu_major() < 8 else "max"
     drive = f"file={str(image).replace(',', ',,')},format={disk_format},if=virtio,snapshot=on"
-    return [QEMU, "-accel", accelerator, "-cpu", cpu, "-smp", "2", "-m", "1024", "-drive", drive]
+    sectors = [("logical_block_size", 4096), ("physical_block_size", 4096)] if has_large_sectors(image) else []
+    return [
+        *(QEMU, "-accel", accelerator, "-cpu", cpu, "-smp", "2", "-m", "1024", "-drive", drive),
+        *(word for name, size in sectors for word in ("-global", f"virtio-blk-device.{name}={size}")),
+    ]
+
+
+def has_large_sectors(image: Path) -> bool:
+    """Say whether an image has a GPT for sectors of 4096 bytes: its header is in the second one."""
+    with tempfile.TemporaryDirectory() as folder:
+        head = Path(folder) / "head"
+        command = ["qemu-img", "dd", "-O", "raw", "bs=4096", "count=2", f"if={image}", f"of={head}"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return head.read_bytes()[4096:4104] == b"EFI PART"
 
 
 def firmware(name: str) -> list[str]:

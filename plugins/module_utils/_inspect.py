@@ -107,7 +107,8 @@ def summary(inspection: Inspection) -> list[str]:
     """Return an inspection as lines for people."""
     seen = inspection.contents
     table = f" ({seen.table.label})" if seen.table else ""
-    lines = [f"{seen.layout}{table}, {_mebibytes(seen.size)}"]
+    sectors = f", sectors of {seen.table.sector_size} bytes" if seen.table and seen.table.sector_size != 512 else ""
+    lines = [f"{seen.layout}{table}, {_mebibytes(seen.size)}{sectors}"]
     for region in seen.regions:
         found = region.filesystem
         if found:

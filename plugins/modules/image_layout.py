@@ -17,7 +17,8 @@ description:
   - Filesystems keep their UUIDs and labels. Where the kind of table stays the same, so do the identifiers of the
     disk and of its partitions.
   - Every partition begins at a whole MiB, in the order of the source, but the root comes last, so that it can grow.
-    Logical partitions become primary ones. A GPT has a BIOS boot partition, so that the disk can start by BIOS too.
+    Logical partitions become primary ones. A GPT for sectors of 512 bytes has a BIOS boot partition, so that the disk
+    can start by BIOS too.
   - Boot code outside of filesystems is not kept, for it holds the places of blocks; M(voc.cluster.image_boot) writes
     its own.
   - LVM, LUKS, software RAID and btrfs on several devices are refused by name.
@@ -66,9 +67,18 @@ options:
       - Without it a disk image keeps its own kind, and a partition image gets V(dos).
     type: str
     choices: [dos, gpt]
+  sector_size:
+    description:
+      - How many bytes a sector of the disk has, as instances will see it. Without it a disk image keeps its own, and a
+        partition image gets V(512).
+      - V(4096) needs a GPT, filesystems whose blocks are not smaller, and UEFI to start it. Of a disk that has an EFI
+        system partition for smaller sectors, give the root alone, see M(voc.cluster.image_extract), and O(esp).
+    type: int
+    choices: [512, 4096]
   esp:
     description:
-      - The size of an empty EFI system partition, for example V(100M); at least V(34M).
+      - The size of an empty EFI system partition, for example V(100M); at least V(34M), and V(260M) where
+        O(sector_size) is V(4096).
       - Nothing is added where the source has one, or without this option.
     type: str
   partitions:
@@ -116,6 +126,14 @@ EXAMPLES = r"""
     table: gpt
     esp: 100M
 
+- name: Turn it into a disk with sectors of 4096 bytes
+  voc.cluster.image_layout:
+    src: /var/lib/voc-cluster/work/starworker/source.raw
+    dest: /var/lib/voc-cluster/work/starworker/disk.raw
+    table: gpt
+    esp: 260M
+    sector_size: 4096
+
 - name: Put several partition images on one disk
   voc.cluster.image_layout:
     src: /srv/vo/root.img
@@ -159,6 +177,11 @@ table:
   returned: success
   type: str
   sample: gpt
+sector_size:
+  description: How many bytes a sector of the disk has.
+  returned: success
+  type: int
+  sample: 512
 partitions:
   description: The partitions in their order on the disk; offset and size are in bytes.
   returned: success
@@ -194,7 +217,12 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._errors import called
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
-from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import LABELS, Partition, Table
+from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import (
+    LABELS,
+    SECTOR_SIZES,
+    Partition,
+    Table,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, parse_size, run
 
 
@@ -215,6 +243,7 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
             esp=_size(options, "esp"),
             root=options["root"],
             shrink=options["shrink"],
+            sector_size=options["sector_size"],
             extras=tuple(
                 layout.Extra(extra["type"], extra["src"], _size(extra, "size")) for extra in options["partitions"]
             ),
@@ -234,6 +263,7 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
         "offset": planned.table.offset(planned.root),
         "uuid": uuid,
         "table": planned.table.label,
+        "sector_size": planned.table.sector_size,
         "partitions": [
             {
                 "number": part.number,
@@ -265,6 +295,7 @@ def main() -> None:
             "size": {"type": "str"},
             "shrink": {"type": "bool", "default": False},
             "table": {"type": "str", "choices": list(LABELS)},
+            "sector_size": {"type": "int", "choices": list(SECTOR_SIZES)},
             "esp": {"type": "str"},
             "root": {"type": "int"},
             "partitions": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbo
 from ansible_collections.voc.cluster.tests.unit.images import make_efi_disk
 
 from .machine import tool
+from .playbooks import contextualize, releases
 
 pytestmark = [pytest.mark.root, pytest.mark.boot]
 
@@ -54,9 +56,16 @@ def make_bootable(runner: Runner, disk: Path, firmware: str) -> None:
 
 @contextmanager
 def running(disk: Path, firmware: str, folder: Path) -> Iterator[Path]:
-    """Boot a disk as a release would be, by `make boot`'s own program; give the file of its serial console."""
+    """Boot a raw disk as a release would be; give the file of its serial console."""
     (disk.parent / "manifest.json").write_text(json.dumps({"file": disk.name, "format": "raw"}))
-    argv = [sys.executable, ROOT / "tools/boot.py", disk, "--firmware", firmware, "--port=0", "--background", folder]
+    with running_release(disk, firmware, folder) as log:
+        yield log
+
+
+@contextmanager
+def running_release(image: Path, firmware: str, folder: Path) -> Iterator[Path]:
+    """Boot a release by `make boot`'s own program; give the file of its serial console."""
+    argv = [sys.executable, ROOT / "tools/boot.py", image, "--firmware", firmware, "--port=0", "--background", folder]
     subprocess.run(argv, check=True)
     number = int((folder / "qemu.pid").read_text())
     try:
@@ -87,6 +96,22 @@ def test_an_image_boots_to_a_login_prompt(
     assert b"Linux version" in said
     # The kernel says "efi: EFI v2.70 by ..." when UEFI has started it.
     assert (b"efi: EFI v" in said) == (started_by == "uefi")
+
+
+def test_a_release_for_large_sectors_boots_on_them(sample: Path, kernel_bundle: Path, tmp_path: Path) -> None:
+    play = contextualize(
+        tmp_path / "build",
+        sample,
+        site_hypervisor={"firmware": "uefi", "sector_size": 4096},
+        site_kernel_bundle=str(kernel_bundle),
+        site_packages=[],
+    )
+    assert play.status == 0, play.output
+    (manifest,) = releases(tmp_path / "build")
+    image = tmp_path / "build/releases/starworker" / str(manifest["id"]) / str(manifest["file"])
+    with running_release(image, "uefi", tmp_path / "machine") as log:
+        said = console_until(log, b"login:")
+    assert re.search(rb"\[vda\] \d+ 4096-byte logical blocks", said)
 
 
 @pytest.mark.parametrize("access", ["ext", "mounted"])

@@ -67,6 +67,12 @@ _CONTAINERS = {
     ),
 }
 
+# How to make a filesystem for larger sectors.
+_FOR_SECTORS = {
+    "xfs": "make it anew with mkfs.xfs -s size={0}",
+    "vfat": "take the root out with image_extract and give that and esp, which makes a new EFI system partition",
+}
+
 _SMALL_FAT = 260 << 20  # bytes, up to which a FAT32 has clusters of one sector (Microsoft's FAT specification)
 
 _FSCK_CORRECTED = (0, 1, 2)  # man 8 e2fsck, "EXIT CODE"
@@ -103,6 +109,8 @@ class Filesystem:
         size, free: in bytes; None where they were not read.
         incompatible: ext's incompatible feature bits; 0 elsewhere.
         devices: how many devices btrfs is spread over; 1 elsewhere.
+        block_size: what it reads and writes at once, in bytes, so that its disk can have no larger
+            sectors: ext's blocks, sectors of xfs and FAT; None where it is not known.
     """
 
     type: str
@@ -112,6 +120,7 @@ class Filesystem:
     free: int | None = None
     incompatible: int = 0
     devices: int = 1
+    block_size: int | None = None
 
     @property
     def is_ext(self) -> bool:
@@ -175,6 +184,7 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
         size=blocks << (10 + block_shift),
         free=free << (10 + block_shift),
         incompatible=incompatible,
+        block_size=1 << (10 + block_shift),
     )
 
 
@@ -182,8 +192,10 @@ def parse_xfs(head: bytes) -> Filesystem:
     """Read the start of an XFS (source: Linux, fs/xfs/libxfs/xfs_format.h, struct xfs_dsb)."""
     head = head.ljust(512, b"\0")
     block_size, blocks = struct.unpack_from(">IQ", head, 4)
+    (sector_size,) = struct.unpack_from(">H", head, 102)
     (free,) = struct.unpack_from(">Q", head, 144)
-    return _described("xfs", head[32:48], head[108:120], block_size * blocks, block_size * free)
+    found = _described("xfs", head[32:48], head[108:120], block_size * blocks, block_size * free)
+    return replace(found, block_size=sector_size or None)
 
 
 def parse_btrfs(head: bytes) -> Filesystem:
@@ -203,7 +215,8 @@ def parse_swap(head: bytes) -> Filesystem:
 
 
 def parse_fat(head: bytes) -> Filesystem:
-    """Read the serial number and label of a FAT (source: Microsoft, FAT32 File System Specification, 3.2 and 3.3)."""
+    """Read what identifies a FAT (source: Microsoft, FAT32 File System Specification, 3.1 to 3.3)."""
+    (sector_size,) = struct.unpack_from("<H", head.ljust(512, b"\0"), 11)
     start = 67 if head[82:90] == b"FAT32   " else 39
     (serial,) = struct.unpack_from("<I", head.ljust(512, b"\0"), start)
     label = printable(head[start + 4 : start + 15].decode("ascii", "replace").rstrip())
@@ -211,6 +224,7 @@ def parse_fat(head: bytes) -> Filesystem:
         "vfat",
         uuid=f"{serial >> 16:04X}-{serial & 0xFFFF:04X}" if serial else None,
         label=label if label not in ("", "NO NAME") else None,
+        block_size=sector_size or None,
     )
 
 
@@ -260,6 +274,26 @@ def refuse_container(found: Filesystem | None, where: str, partition: int | None
     if what:
         it = "it" if partition is None else f"partition {partition}"
         raise InputError(f"{it} is {what}, which is not supported", where=where, hint=hint)
+
+
+def require_sectors(found: Filesystem | None, sector_size: int, where: str, partition: int | None = None) -> None:
+    """Refuse a filesystem for a disk whose sectors are larger than what it reads at once: Linux cannot mount it there.
+
+    Args:
+        sector_size: of the disk, in bytes; every filesystem is fit for 512.
+
+    Raises:
+        InputError: with what to do about a filesystem of its kind.
+    """
+    if sector_size == 512 or found is None or found.block_size is None or found.block_size >= sector_size:
+        return
+    it = "it" if partition is None else f"partition {partition}"
+    advice = _FOR_SECTORS.get(found.type, "make it anew with mke2fs -b {0}").format(sector_size)
+    raise InputError(
+        f"{it} holds {found.type} with blocks of {found.block_size} bytes, too small for sectors of {sector_size}",
+        where=where,
+        hint=f"{advice}, or let the disk have sectors of 512 bytes",
+    )
 
 
 def require(volume: Volume, kinds: Sequence[str], *, where: str | None = None) -> Filesystem:
@@ -322,17 +356,20 @@ def resize(runner: Runner, volume: Volume) -> None:
     runner.run(["resize2fs", volume.e2fs_name, f"{sectors}s"], limits=TRANSFORM)
 
 
-def make_fat(runner: Runner, volume: Volume, label: str) -> None:
+def make_fat(runner: Runner, volume: Volume, label: str, sector_size: int) -> None:
     """Make an empty FAT32 filesystem in a region, as UEFI wants it for an EFI system partition.
+
+    Its sectors are those of the disk, in bytes.
 
     mkfs.vfat would choose the size of clusters by that of the whole file. Too large ones
     make fewer than 65525 of them, and then readers that count take it for a FAT16.
     """
-    start = volume.offset // 512
-    per_cluster = 1 if volume.size <= _SMALL_FAT else 8
+    start = volume.offset // sector_size
+    per_cluster = 1 if volume.size <= _SMALL_FAT else max(4096 // sector_size, 1)
     runner.run(
         [
-            *("mkfs.vfat", "-F", "32", "-s", str(per_cluster), "-n", label, "-h", str(start), f"--offset={start}"),
+            *("mkfs.vfat", "-F", "32", "-S", str(sector_size), "-s", str(per_cluster), "-n", label),
+            *("-h", str(start), f"--offset={start}"),
             *("--", os.path.abspath(volume.path), str(volume.size // 1024)),
         ]
     )
@@ -370,6 +407,7 @@ __all__ = [
     "refuse_container",
     "require",
     "require_ext",
+    "require_sectors",
     "require_uuid",
     "resize",
     "set_uuid",

@@ -13,7 +13,7 @@ takes the rest of the disk, so that it can always grow.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
@@ -29,8 +29,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._image.contents import
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import MEBIBYTE, Partition, Wish
 
-# The smallest FAT32: 65525 clusters of one sector, and its tables (Microsoft's FAT specification).
-_SMALLEST_ESP = 34 * MEBIBYTE
+# The smallest FAT32 by the disk's sectors: 65525 clusters of one sector, and its tables (Microsoft's
+# FAT specification).
+_SMALLEST_ESP = {512: 34 * MEBIBYTE, 4096: 260 * MEBIBYTE}
 _ESP_LABEL = "ESP"
 
 
@@ -59,6 +60,7 @@ class Options:
         root: the number of the source's partition with the root filesystem; None to find it.
         extras: more partitions, in their order on the disk.
         shrink: whether an ext root may become smaller than it is.
+        sector_size: of the disk, in bytes; None for that of the source, and 512 where it is no disk.
     """
 
     label: str | None = None
@@ -66,6 +68,7 @@ class Options:
     root: int | None = None
     extras: tuple[Extra, ...] = ()
     shrink: bool = False
+    sector_size: int | None = None
 
 
 _DEFAULTS = Options()
@@ -111,7 +114,7 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
         wanted: size of the disk in bytes; None for the smallest that holds it.
 
     Raises:
-        InputError: the source is not raw, what it holds is not supported, or an option cannot be.
+        InputError: the source is not raw, what it holds is not supported (on such sectors), or an option cannot be.
         GuestError: none, or more than one, could be the root filesystem.
         DamagedImageError: the file is shorter than its filesystem.
         SpaceError: the disk is too small for the partitions.
@@ -120,17 +123,19 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
     seen = contents.look(runner, source)
     root = contents.root_region(seen, source, options.root)
     label = options.label or (seen.table.label if seen.table else "dos")
+    sector_size = options.sector_size or (seen.table.sector_size if seen.table else partitions.SECTOR)
     found = filesystems.require(root.volume, contents.ROOTS)
     size = contents.length(seen, root, source)
     content = replace(root.volume, size=size)
     least = size - (found.free or 0) if options.shrink and found.is_ext and wanted is not None else size
     last = Piece(Wish("root", least, root.partition, _partition(seen, root)), content, found)
     extras = (_extra(runner, extra) for extra in options.extras)
-    pieces = (*_before_root(seen, root, label, options.esp), *extras, last)
+    pieces = (*_before_root(seen, root, label, sector_size, options.esp), *extras, last)
+    _require_sectors(pieces, sector_size)
     wishes = [piece.wish for piece in pieces]
     try:
         disk_size = partitions.disk_size_for(label, wishes, wanted)
-        table = partitions.arrange(label, wishes, disk_size, like=seen.table)
+        table = partitions.arrange(label, wishes, disk_size, like=seen.table, sector_size=sector_size)
     except ImageError as error:
         error.where = source
         raise
@@ -138,13 +143,13 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
     return Plan(source, disk_size, table, pieces, found)
 
 
-def _before_root(seen: Contents, root: Region, label: str, esp: int | None) -> Iterator[Piece]:
+def _before_root(seen: Contents, root: Region, label: str, sector_size: int, esp: int | None) -> Iterator[Piece]:
     """Yield what comes before the root: what a boot loader needs, and the source's other partitions."""
     roles = {region.partition: _role(seen, region) for region in seen.regions if region is not root}
-    if label == "gpt" and "bios" not in roles.values():
+    if label == "gpt" and sector_size == partitions.SECTOR and "bios" not in roles.values():
         yield Piece(Wish("bios", MEBIBYTE))
     if esp is not None and "esp" not in roles.values():
-        yield Piece(Wish("esp", _esp_size(esp)))
+        yield Piece(Wish("esp", _esp_size(esp, sector_size)))
     for region in sorted(seen.regions, key=lambda region: region.volume.offset):
         role = roles.get(region.partition)
         old = _partition(seen, region)
@@ -194,13 +199,21 @@ def _partition(seen: Contents, region: Region) -> Partition | None:
     return next((part for part in parts if part.number == region.partition), None)
 
 
-def _esp_size(wanted: int) -> int:
-    if wanted < _SMALLEST_ESP:
+def _esp_size(wanted: int, sector_size: int) -> int:
+    smallest = _SMALLEST_ESP[sector_size]
+    if wanted < smallest:
         raise InputError(
-            f"an EFI system partition of {wanted} bytes is too small for FAT32",
-            hint=f"give it at least {_SMALLEST_ESP // MEBIBYTE}M",
+            f"an EFI system partition of {wanted} bytes is too small for FAT32 with sectors of {sector_size}",
+            hint=f"give it at least {smallest // MEBIBYTE}M",
         )
     return wanted
+
+
+def _require_sectors(pieces: Iterable[Piece], sector_size: int) -> None:
+    for piece in pieces:
+        if piece.source:
+            number = piece.wish.like.number if piece.wish.like else None
+            filesystems.require_sectors(piece.filesystem, sector_size, piece.source.path, number)
 
 
 def build(runner: Runner, planned: Plan, target: str) -> Volume:
@@ -227,19 +240,20 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
     blocks.require_space(folder, sum(os.stat(source).st_blocks * 512 for source in sources), runner.reserve)
     with blocks.new_file(target) as partial:
         os.truncate(partial, max(length, planned.filesystem.size or 0))
-        _fill(runner, planned.pieces[-1], Volume(partial, 0, length))
+        _fill(runner, planned.pieces[-1], Volume(partial, 0, length), planned.table.sector_size)
         resize.fill(runner, Volume(partial, 0, length), planned.filesystem, planned.source)
         os.truncate(partial, length)
         blocks.insert_hole(runner, partial, offset)
         os.truncate(partial, planned.disk_size)
         for piece, part in zip(planned.pieces[:-1], planned.table.partitions):
-            _fill(runner, piece, Volume(partial, planned.table.offset(part), planned.table.length(part)))
+            place = Volume(partial, planned.table.offset(part), planned.table.length(part))
+            _fill(runner, piece, place, planned.table.sector_size)
         partitions.write(partial, planned.table)
         blocks.sync_file(partial)
     return Volume(target, offset, length)
 
 
-def _fill(runner: Runner, piece: Piece, target: Volume) -> None:
+def _fill(runner: Runner, piece: Piece, target: Volume, sector_size: int) -> None:
     """Give a region, which must be a hole, its content."""
     if piece.source:
         with open(piece.source.path, "rb") as reader, open(target.path, "r+b") as writer:
@@ -252,7 +266,7 @@ def _fill(runner: Runner, piece: Piece, target: Volume) -> None:
                 progress=runner.progress,
             )
     elif piece.wish.role == "esp":
-        filesystems.make_fat(runner, target, _ESP_LABEL)
+        filesystems.make_fat(runner, target, _ESP_LABEL, sector_size)
     elif piece.wish.role == "swap":
         filesystems.make_swap(target)
 

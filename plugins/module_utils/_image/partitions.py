@@ -66,7 +66,10 @@ def arrange(
         InputError: the table cannot describe such a disk.
     """
     if label == "dos" and sector_size != SECTOR:
-        raise InputError(f"a DOS partition table cannot say that sectors have {sector_size} bytes", hint="use a GPT")
+        raise InputError(
+            f"a DOS partition table cannot say that sectors have {sector_size} bytes",
+            hint="use a GPT, or sectors of 512 bytes",
+        )
     kept = like is not None and like.label == label
     last = disk_size // MEBIBYTE * MEBIBYTE - _TAIL[label]
     numbers = _numbers(label, wishes)

@@ -31,6 +31,7 @@ def test_check_mode_tells_what_a_run_does(tmp_path: Path, capsys: pytest.Capture
         "offset": 42 * MIB,
         "uuid": UUID,
         "table": "gpt",
+        "sector_size": 512,
         "partitions": [
             {"number": 1, "role": "bios", "offset": MIB, "size": MIB},
             {"number": 2, "role": "esp", "offset": 2 * MIB, "size": 40 * MIB},
@@ -49,3 +50,15 @@ def test_bad_input_names_what_the_user_knows(tmp_path: Path, capsys: pytest.Capt
     result = run_module("image_layout", capsys, **options, esp="1M")
     assert result["msg"].startswith("an EFI system partition of 1048576 bytes is too small")
     assert not (tmp_path / "disk").exists()
+
+
+def test_sectors_of_4096_bytes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = make_ext(tmp_path / "part", options=("-b", "4096"))
+    options = {"src": str(source), "dest": str(tmp_path / "disk"), "table": "gpt", "sector_size": 4096}
+    assert run_module("image_layout", capsys, **options)["sector_size"] == 4096
+    seen = run_module("image_info", capsys, path=str(tmp_path / "disk"))
+    assert seen["partition_table"]["sector_size"] == 4096
+    assert [(fs["offset"], fs["uuid"], fs["block_size"]) for fs in seen["filesystems"]] == [(MIB, UUID, 4096)]
+    assert seen["summary"][0] == "disk (gpt), 6 MiB, sectors of 4096 bytes"
+    assert run_module("image_extract", capsys, src=str(tmp_path / "disk"), dest=str(tmp_path / "root"))["changed"]
+    assert (tmp_path / "root").stat().st_size == 4 * MIB

@@ -157,35 +157,87 @@ def test_any_head_is_read(data: bytes, parse: Callable[[bytes], Filesystem]) -> 
     assert (found.free or 0) >= 0
 
 
-def test_an_esp_on_a_large_disk_has_the_clusters_of_a_fat32(runner: Runner, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("size", "sector_size"), [(34, 512), (100, 512), (260, 512), (261, 512), (1024, 512), (260, 4096), (1024, 4096)]
+)
+def test_an_esp_on_a_large_disk_has_the_clusters_of_a_fat32(
+    size: int, sector_size: int, runner: Runner, tmp_path: Path
+) -> None:
     image = tmp_path / "disk"
     image.touch()
     os.truncate(image, 16 << 30)
-    filesystems.make_fat(runner, Volume(str(image), 2 * MIB, 100 * MIB), "ESP")
+    filesystems.make_fat(runner, Volume(str(image), 2 * MIB, size * MIB), "ESP", sector_size)
     with image.open("rb") as file:
         file.seek(2 * MIB)
         sector = file.read(512)
-    per_cluster, reserved, tables = struct.unpack_from("<BHB", sector, 13)
-    total, length = struct.unpack_from("<II", sector, 32)
+    found_size, per_cluster, reserved, tables = struct.unpack_from("<HBHB", sector, 11)
+    hidden, total, length = struct.unpack_from("<III", sector, 28)
+    assert (found_size, hidden * sector_size) == (sector_size, 2 * MIB)
+    assert 0 <= size * MIB - total * sector_size < MIB  # whole tracks
     assert (total - reserved - tables * length) // per_cluster >= 65525
 
 
-def test_an_esp_is_a_fat32_in_its_place(runner: Runner, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "sector_size"), [(40, 512), (260, 4096)])
+def test_an_esp_is_a_fat32_in_its_place(size: int, sector_size: int, runner: Runner, tmp_path: Path) -> None:
     image = tmp_path / "disk"
     image.touch()
-    os.truncate(image, 64 * MIB)
-    region = Volume(str(image), 4 * MIB, 40 * MIB)
-    filesystems.make_fat(runner, region, "ESP")
-    assert image.stat().st_size == 64 * MIB
+    os.truncate(image, (size + 24) * MIB)
+    region = Volume(str(image), 4 * MIB, size * MIB)
+    filesystems.make_fat(runner, region, "ESP", sector_size)
+    assert image.stat().st_size == (size + 24) * MIB
     found = filesystems.identify(region)
     assert found
-    assert (found.type, found.label) == ("vfat", "ESP")
+    assert (found.type, found.label, found.block_size) == ("vfat", "ESP", sector_size)
     assert found.uuid == tool("blkid", "-p", "-O", str(4 * MIB), "-o", "value", "-s", "UUID", image).strip()
-    data = image.read_bytes()
-    assert not any(data[: 4 * MIB])
-    assert not any(data[44 * MIB :])
-    (tmp_path / "esp").write_bytes(data[4 * MIB : 44 * MIB])
+    with image.open("rb") as file:
+        assert not any(file.read(4 * MIB))
+        content = file.read(size * MIB)
+        assert not any(file.read())
+    (tmp_path / "esp").write_bytes(content)
     tool("fsck.vfat", "-n", tmp_path / "esp")
+
+
+@pytest.mark.parametrize(
+    ("argv", "block_size", "sentence"),
+    [
+        (
+            ("mke2fs", "-q", "-b", "1024"),
+            1024,
+            "ext2 with blocks of 1024 bytes, too small for sectors of 4096; make it "
+            "anew with mke2fs -b 4096, or let the disk have sectors of 512 bytes",
+        ),
+        (("mke2fs", "-q", "-b", "4096"), 4096, None),
+        (
+            ("mkfs.xfs", "-q", "-s", "size=512"),
+            512,
+            "xfs with blocks of 512 bytes, .*; make it anew with mkfs.xfs -s size=4096",
+        ),
+        (("mkfs.xfs", "-q", "-s", "size=4096"), 4096, None),
+        (
+            ("mkfs.vfat", "-F", "32"),
+            512,
+            "vfat with blocks of 512 bytes, .*; take the root out with image_extract and give",
+        ),
+        (("mkfs.vfat", "-F", "32", "-S", "4096"), 4096, None),
+        (("mkfs.btrfs", "-q"), None, None),
+    ],
+)
+def test_blocks_that_are_smaller_than_sectors_are_refused(
+    argv: tuple[str, ...], block_size: int | None, sentence: str | None, tmp_path: Path
+) -> None:
+    image = tmp_path / "image"
+    image.touch()
+    os.truncate(image, 320 * MIB)
+    tool(*argv, image)
+    found = filesystems.identify(whole(image))
+    assert found
+    assert found.block_size == block_size
+    filesystems.require_sectors(found, 512, "image")
+    if sentence:
+        with pytest.raises(InputError, match=f"image: partition 3 holds {sentence}"):
+            filesystems.require_sectors(found, 4096, "image", 3)
+    else:
+        filesystems.require_sectors(found, 4096, "image", 3)
 
 
 def test_swap_is_recognised(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.voc.cluster.plugins.module_utils._boot import esp
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     DamagedImageError,
@@ -13,7 +14,13 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     SpaceError,
     ToolError,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems, layout, partitions
+from ansible_collections.voc.cluster.plugins.module_utils._image import (
+    contents,
+    extract,
+    filesystems,
+    layout,
+    partitions,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.layout import Extra, Options
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import TYPES, Table
@@ -24,6 +31,7 @@ from ansible_collections.voc.cluster.tests.unit.images import (
     assert_clean,
     debugfs,
     make_disk,
+    make_efi_disk,
     make_ext,
     plant,
     tool,
@@ -193,7 +201,9 @@ def test_a_partition_gets_the_table_and_the_esp_it_shall_have(
 
 def test_an_esp_that_is_too_small_for_fat32_is_refused(runner: Runner, tmp_path: Path) -> None:
     source = make_ext(tmp_path / "part")
-    with pytest.raises(InputError, match="33554432 bytes is too small for FAT32; give it at least 34M"):
+    with pytest.raises(
+        InputError, match="33554432 bytes is too small for FAT32 with sectors of 512; give it at least 34M"
+    ):
         layout.plan(runner, str(source), None, Options(esp=32 * MIB))
 
 
@@ -328,6 +338,86 @@ def test_a_partition_that_cannot_be_is_refused(extra: Extra, sentence: str, runn
     with pytest.raises((InputError, SpaceError)) as caught:
         layout.plan(runner, str(part), None, Options(extras=(Extra(extra.role, source, extra.size),)))
     assert sentence in str(caught.value)
+
+
+def test_sectors_of_a_disk_become_larger_and_smaller_again(runner: Runner, tree: Path, tmp_path: Path) -> None:
+    root = make_ext(tmp_path / "part", tree, size=8 * MIB, options=("-b", "4096"))
+    source = _cloud_disk(tmp_path / "cloud", root)
+    large, small = tmp_path / "large", tmp_path / "small"
+    layout.build(runner, layout.plan(runner, str(source), 40 * MIB, Options(sector_size=4096)), str(large))
+    layout.build(runner, layout.plan(runner, str(large), None, Options(sector_size=512)), str(small))
+
+    assert "No errors detected" in tool("fdisk", "-b", "4096", large, data=b"v\nq\n")
+    assert "No errors detected" in tool("sfdisk", "--verify", small)
+    old, new, again = (partitions.read(str(disk), disk.stat().st_size) for disk in (source, large, small))
+    assert (new.sector_size, again.sector_size) == (4096, 512)
+    assert [(part.number, part.type, part.uuid, part.name) for part in new.partitions] == [
+        (part.number, part.type, part.uuid, part.name) for part in old.partitions
+    ]
+    assert [(new.offset(part), new.length(part)) for part in new.partitions] == [
+        (again.offset(part), again.length(part)) for part in again.partitions
+    ]
+    for number in (2, 15):
+        contents_of = {_content(disk, table, number) for disk, table in ((source, old), (large, new), (small, again))}
+        assert len(contents_of) == 1
+    for disk, table in ((large, new), (small, again)):
+        volume, found = contents.root_volume(runner, str(disk))
+        assert (found.uuid, found.size) == (UUID, volume.size)
+        assert_clean(disk, volume.offset)
+        assert volume.offset == table.offset(next(part for part in table.partitions if part.number == 1))
+
+    # It keeps its own where nothing is said.
+    assert layout.plan(runner, str(large), None).table.sector_size == 4096
+
+
+def test_a_partition_becomes_a_disk_with_large_sectors(runner: Runner, tree: Path, tmp_path: Path) -> None:
+    source = make_ext(tmp_path / "part", tree, size=8 * MIB, options=("-b", "4096"))
+    options = Options(label="gpt", esp=260 * MIB, sector_size=4096)
+    planned = layout.plan(runner, str(source), None, options)
+    layout.build(runner, planned, str(tmp_path / "disk"))
+    # BIOS could not start it.
+    assert [piece.wish.role for piece in planned.pieces] == ["esp", "root"]
+    seen = contents.look(runner, str(tmp_path / "disk"))
+    assert seen.table == planned.table
+    assert [region.filesystem.block_size for region in seen.regions if region.filesystem] == [4096, 4096]
+    system_partition = esp.locate(planned.table, str(tmp_path / "disk"))
+    esp.write(runner, system_partition, "/EFI/BOOT/BOOTX64.EFI", b"loader" * 1000)
+    assert esp.holds(runner, system_partition, "/EFI/BOOT/BOOTX64.EFI", b"loader" * 1000)
+    assert_clean(tmp_path / "disk", planned.table.offset(planned.root))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (Options(sector_size=4096), "a DOS partition table cannot say that sectors have 4096 bytes; use a GPT"),
+        (
+            Options("gpt", 100 * MIB, sector_size=4096),
+            "too small for FAT32 with sectors of 4096; give it at least 260M",
+        ),
+        (
+            Options("gpt", extras=(Extra("data", "OTHER"),), sector_size=4096),
+            "OTHER: it holds ext4 with blocks of 1024",
+        ),
+    ],
+)
+def test_what_cannot_be_on_large_sectors_is_refused(
+    options: Options, sentence: str, runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_ext(tmp_path / "OTHER", options=("-b", "1024"))
+    source = make_ext(tmp_path / "part", size=8 * MIB, options=("-b", "4096"))
+    with pytest.raises(InputError, match=sentence):
+        layout.plan(runner, str(source), None, options)
+
+
+def test_an_esp_for_small_sectors_is_not_put_on_large_ones(runner: Runner, tmp_path: Path) -> None:
+    disk = make_efi_disk(tmp_path / "disk", make_ext(tmp_path / "part", size=8 * MIB, options=("-b", "4096")))
+    with pytest.raises(InputError, match=r"disk: partition 2 holds vfat .* take the root out with image_extract"):
+        layout.plan(runner, str(disk), None, Options(sector_size=4096))
+    # As the message says:
+    extract.build(runner, extract.plan(runner, str(disk), None), str(tmp_path / "root"))
+    options = Options("gpt", 260 * MIB, sector_size=4096)
+    assert layout.plan(runner, str(tmp_path / "root"), None, options).table.sector_size == 4096
 
 
 def test_a_filesystem_larger_than_its_partition_is_refused(runner: Runner, tmp_path: Path) -> None:

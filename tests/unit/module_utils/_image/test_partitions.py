@@ -177,7 +177,9 @@ def test_a_gpt_for_large_sectors_lies_where_one_for_small_ones_does(tmp_path: Pa
     )
     for one, other in zip(small.partitions, large.partitions):
         assert (small.offset(one), small.length(one)) == (large.offset(other), large.length(other))
-    with pytest.raises(InputError, match="a DOS partition table cannot say that sectors have 4096 bytes; use a GPT"):
+    with pytest.raises(
+        InputError, match="a DOS partition table cannot say that sectors have 4096 bytes; use a GPT, or sectors of 512"
+    ):
         partitions.arrange("dos", wishes, 16 * MEBIBYTE, sector_size=4096)
 
 
