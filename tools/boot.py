@@ -33,8 +33,9 @@ UEFI = (
 def main() -> None:
     options = parse_arguments()
     image, disk_format = find_release(options.release)
-    if not any((Path(folder) / QEMU).exists() for folder in os.get_exec_path()):
-        sys.exit(f"boot: {QEMU} is not installed; install the package qemu-system-x86.")
+    for program, package in ((QEMU, "qemu-system-x86"), ("qemu-img", "qemu-utils")):
+        if not any((Path(folder) / program).exists() for folder in os.get_exec_path()):
+            sys.exit(f"boot: {program} is not installed; install the package {package}.")
     port = options.port or free_port()
     accelerator = "kvm" if kvm_boots(image, disk_format, options.firmware) else "tcg"
     command = [
@@ -84,20 +85,25 @@ def qemu(image: Path, disk_format: str, accelerator: str) -> list[str]:
     # cmpxchg16b as QEMU 7 emulates it kills Linux 6.12 with a double fault.
     cpu = "host" if accelerator == "kvm" else "max,-cx16" if qemu_major() < 8 else "max"
     drive = f"file={str(image).replace(',', ',,')},format={disk_format},if=virtio,snapshot=on"
-    sectors = [("logical_block_size", 4096), ("physical_block_size", 4096)] if has_large_sectors(image) else []
+    sectors = (
+        [("logical_block_size", 4096), ("physical_block_size", 4096)] if has_large_sectors(image, disk_format) else []
+    )
     return [
         *(QEMU, "-accel", accelerator, "-cpu", cpu, "-smp", "2", "-m", "1024", "-drive", drive),
         *(word for name, size in sectors for word in ("-global", f"virtio-blk-device.{name}={size}")),
     ]
 
 
-def has_large_sectors(image: Path) -> bool:
-    """Say whether an image has a GPT for sectors of 4096 bytes: its header is in the second one."""
+def has_large_sectors(image: Path, disk_format: str) -> bool:
+    """Say whether an image has a GPT for sectors of 4096 bytes: its header is in the second one.
+
+    An image that cannot be read is QEMU's to complain about.
+    """
     with tempfile.TemporaryDirectory() as folder:
         head = Path(folder) / "head"
-        command = ["qemu-img", "dd", "-O", "raw", "bs=4096", "count=2", f"if={image}", f"of={head}"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return head.read_bytes()[4096:4104] == b"EFI PART"
+        command = ["qemu-img", "dd", "-f", disk_format, "-O", "raw", "bs=4096", "count=2", f"if={image}", f"of={head}"]
+        done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return done.returncode == 0 and head.read_bytes()[4096:4104] == b"EFI PART"
 
 
 def firmware(name: str) -> list[str]:
