@@ -170,7 +170,7 @@ def test_writing_a_table_keeps_what_the_disk_holds(label: str, tmp_path: Path) -
     assert after[head:tail] == before[head:tail]
 
 
-def test_a_gpt_for_large_sectors_lies_where_one_for_small_ones_does(tmp_path: Path) -> None:
+def test_a_gpt_for_large_sectors_lies_where_one_for_small_ones_does() -> None:
     wishes = [Wish("esp", 3 * MEBIBYTE), Wish("root", MEBIBYTE)]
     small, large = (
         partitions.arrange("gpt", wishes, 16 * MEBIBYTE, sector_size=size) for size in partitions.SECTOR_SIZES
