@@ -37,7 +37,6 @@ _PACKAGES = {
     "resize2fs": "e2fsprogs",
     "setpriv": "util-linux",
     "sh": "dash",
-    "sfdisk": "fdisk",
     "tune2fs": "e2fsprogs",
     "umount": "mount",
     "xfs_growfs": "xfsprogs",
