@@ -20,7 +20,13 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     InputError,
     called,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._image import blocks, compression, formats, safety
+from ansible_collections.voc.cluster.plugins.module_utils._image import (
+    allocation,
+    blocks,
+    compression,
+    formats,
+    safety,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
 from ansible_collections.voc.cluster.plugins.module_utils._image.probe import Probe, probe
 
@@ -141,17 +147,18 @@ def _check(runner: Runner, source: Source, where: str) -> None:
     """Refuse an image with clusters that are not there, or that several places share.
 
     qemu-img would read the first as zeros. With the second a small file makes
-    a huge disk full of data.
+    a huge disk full of data. Not all of either is known to its own check.
     """
-    known = formats.FORMATS[str(source.probe.container)]
+    container = str(source.probe.container)
+    with called(source.path, where):
+        allocation.require_held(container, source.path)
+    known = formats.FORMATS[container]
     if not known.checked:
         return
     argv = ["qemu-img", "check", "-q", "-f", known.driver, os.path.abspath(source.path)]
     done = runner.run(argv, limits=TRANSFORM, accept=(0, 1, _DAMAGED, _LEAKS))
     if done.status not in (0, _LEAKS):
-        raise DamagedImageError(
-            f"the {source.probe.container} image is inconsistent", where=where, hint="fetch the image again"
-        )
+        raise DamagedImageError(f"the {container} image is inconsistent", where=where, hint="fetch the image again")
 
 
 def _qemu_convert(runner: Runner, source: Source, target: str, output: Output) -> None:

@@ -49,7 +49,7 @@ class Format:
     checked: bool = False
 
 
-def _read(file: t.BinaryIO, offset: int, length: int, path: str) -> bytes:
+def read_at(file: t.BinaryIO, offset: int, length: int, path: str) -> bytes:
     """Return `length` bytes at `offset` (from the end when negative).
 
     Raises:
@@ -84,19 +84,29 @@ _VMDK_DESCRIPTOR = 20 * 512  # as much of it as QEMU reads
 _VMDK_TYPES = ("monolithicSparse", "streamOptimized")
 
 
-def _vmdk_size(file: t.BinaryIO, path: str) -> int:
-    header = _read(file, 0, 512, path)
-    if not header.startswith(_VMDK_SPARSE):
+def vmdk_header(file: t.BinaryIO, path: str) -> bytes:
+    """Return the header of a VMDK image that QEMU believes: the copy at the end where there is one.
+
+    Raises:
+        UnsafeImageError: it is only a descriptor.
+        DamagedImageError: the copy says something else.
+    """
+    if read_at(file, 0, 4, path) != _VMDK_SPARSE:
         raise UnsafeImageError("the VMDK image only describes other files", where=path, hint=_FLATTEN)
-    capacity, _grain, descriptor, directory = _vmdk_fields(header)
-    if directory == _VMDK_AT_END:
-        # QEMU believes the copy at the end, so that one must say the same.
-        footer = _read(file, _VMDK_FOOTER, 512, path)
-        if not footer.startswith(_VMDK_SPARSE) or _vmdk_fields(footer)[:3] != _vmdk_fields(header)[:3]:
-            raise DamagedImageError("the VMDK image's footer differs from its header", where=path, hint=_FETCH)
+    header = read_at(file, 0, 512, path)
+    if _vmdk_fields(header)[3] != _VMDK_AT_END:
+        return header
+    footer = read_at(file, _VMDK_FOOTER, 512, path)
+    if not footer.startswith(_VMDK_SPARSE) or _vmdk_fields(footer)[:3] != _vmdk_fields(header)[:3]:
+        raise DamagedImageError("the VMDK image's footer differs from its header", where=path, hint=_FETCH)
+    return footer
+
+
+def _vmdk_size(file: t.BinaryIO, path: str) -> int:
+    capacity, _grain, descriptor, _directory = _vmdk_fields(vmdk_header(file, path))
     if capacity == 0 or descriptor == 0:
         raise UnsafeImageError("the VMDK image keeps its data in other files", where=path, hint=_FLATTEN)
-    _check_vmdk_descriptor(_read(file, descriptor * 512, _VMDK_DESCRIPTOR, path), path)
+    _check_vmdk_descriptor(read_at(file, descriptor * 512, _VMDK_DESCRIPTOR, path), path)
     return capacity * 512
 
 
@@ -127,7 +137,7 @@ _VDI_DYNAMIC, _VDI_STATIC = 1, 2
 
 
 def _vdi_size(file: t.BinaryIO, path: str) -> int:
-    header = _read(file, 0, 512, path)
+    header = read_at(file, 0, 512, path)
     version, _length, kind = struct.unpack_from("<III", header, 0x44)
     (size,) = struct.unpack_from("<Q", header, 0x170)
     if version != 0x00010001:
@@ -150,11 +160,11 @@ _VHD_KINDS = {2: "fixed", 3: "dynamic"}
 
 
 def _vhd_size(file: t.BinaryIO, path: str) -> int:
-    footer = _read(file, -512, 512, path)
+    footer = read_at(file, -512, 512, path)
     if not footer.startswith(_VHD_COOKIE):
         # A dynamic image begins with a copy; QEMU goes by that one.
         raise DamagedImageError("the VHD image is cut short: its footer is missing", where=path, hint=_FETCH)
-    head = _read(file, 0, 512, path)
+    head = read_at(file, 0, 512, path)
     if head.startswith(_VHD_COOKIE) and head != footer:
         raise DamagedImageError("the VHD image's footer differs from its header", where=path, hint=_FETCH)
     (size,) = struct.unpack_from(">Q", footer, 48)
@@ -165,6 +175,8 @@ def _vhd_size(file: t.BinaryIO, path: str) -> int:
         raise DamagedImageError("the VHD image's footer has a wrong checksum", where=path, hint=_FETCH)
     if _VHD_KINDS[kind] == "dynamic" and not head.startswith(_VHD_COOKIE):
         raise DamagedImageError("the VHD image's header is missing", where=path, hint=_FETCH)
+    if _VHD_KINDS[kind] == "fixed" and size + len(footer) > file.seek(0, os.SEEK_END):
+        raise DamagedImageError("the VHD image is cut short", where=path, hint=_FETCH)
     return int(size)
 
 
@@ -175,14 +187,30 @@ _VHDX_HEADERS = (64 << 10, 128 << 10)
 _VHDX_METADATA = uuid.UUID("8b7ca206-4790-4b9a-b8fe-575f050f886e")
 _VHDX_FILE = uuid.UUID("caa16737-fa36-4d43-b3b6-33f0aa44e76b")
 _VHDX_SIZE = uuid.UUID("2fa54224-cd1b-4876-b211-5dbed83bf4b8")
+_VHDX_SECTOR = uuid.UUID("8141bf1d-a96f-4709-ba47-f233a8faab5f")
 _VHDX_HAS_PARENT = 1 << 1
+_VHDX_BLOCKS = tuple(1 << shift for shift in range(20, 29))
 _VHDX_ENTRIES = 2047
 
 
-def _vhdx_size(file: t.BinaryIO, path: str) -> int:
-    _require_clean_vhdx_log(file, path)
-    place = _vhdx_metadata(file, path)
-    table = _read(file, place, 64 << 10, path)
+@dataclass(frozen=True)
+class VhdxDisk:
+    """What a VHDX image says of its disk: its size, and that of its blocks and sectors, in bytes."""
+
+    size: int
+    block: int
+    sector: int
+
+
+def vhdx_disk(file: t.BinaryIO, path: str) -> VhdxDisk:
+    """Read the metadata of a VHDX image.
+
+    Raises:
+        DamagedImageError: they are not all there, or cannot be.
+        UnsafeImageError: it has a parent.
+    """
+    place = vhdx_region(file, path, _VHDX_METADATA)
+    table = read_at(file, place, 64 << 10, path)
     if table[:8] != b"metadata":
         raise DamagedImageError("the VHDX image has no metadata", where=path, hint=_FETCH)
     (count,) = struct.unpack_from("<H", table, 10)
@@ -190,32 +218,44 @@ def _vhdx_size(file: t.BinaryIO, path: str) -> int:
     for index in range(min(count, _VHDX_ENTRIES)):
         name, offset = uuid.UUID(bytes_le=table[32 + 32 * index : 48 + 32 * index]), 48 + 32 * index
         items[name] = place + struct.unpack_from("<I", table, offset)[0]
-    if _VHDX_FILE not in items or _VHDX_SIZE not in items:
+    if not items.keys() >= {_VHDX_FILE, _VHDX_SIZE, _VHDX_SECTOR}:
         raise DamagedImageError("the VHDX image does not say how large it is", where=path, hint=_FETCH)
-    (flags,) = struct.unpack_from("<I", _read(file, items[_VHDX_FILE] + 4, 4, path))
+    block, flags = struct.unpack("<II", read_at(file, items[_VHDX_FILE], 8, path))
     if flags & _VHDX_HAS_PARENT:
         raise UnsafeImageError("the VHDX image is a difference to another one", where=path, hint=_FLATTEN)
-    (size,) = struct.unpack("<Q", _read(file, items[_VHDX_SIZE], 8, path))
-    return int(size)
+    (size,) = struct.unpack("<Q", read_at(file, items[_VHDX_SIZE], 8, path))
+    (sector,) = struct.unpack("<I", read_at(file, items[_VHDX_SECTOR], 4, path))
+    if block not in _VHDX_BLOCKS or sector not in (512, 4096):
+        raise DamagedImageError("the VHDX image has blocks or sectors of an unknown size", where=path, hint=_FETCH)
+    return VhdxDisk(size, block, sector)
 
 
-def _vhdx_metadata(file: t.BinaryIO, path: str) -> int:
-    """Return where the metadata region begins, in bytes."""
+def _vhdx_size(file: t.BinaryIO, path: str) -> int:
+    _require_clean_vhdx_log(file, path)
+    return vhdx_disk(file, path).size
+
+
+def vhdx_region(file: t.BinaryIO, path: str, name: uuid.UUID) -> int:
+    """Return where a region of a VHDX image begins, in bytes.
+
+    Raises:
+        DamagedImageError: the region table does not tell.
+    """
     for place in _VHDX_REGIONS:
-        table = _read(file, place, 64 << 10, path)
+        table = read_at(file, place, 64 << 10, path)
         signature, _checksum, count = struct.unpack_from("<4sII", table)
         if signature != b"regi":
             continue
         for index in range(min(count, _VHDX_ENTRIES)):
             entry = 16 + 32 * index
-            if uuid.UUID(bytes_le=table[entry : entry + 16]) == _VHDX_METADATA:
+            if uuid.UUID(bytes_le=table[entry : entry + 16]) == name:
                 return int(struct.unpack_from("<Q", table, entry + 16)[0])
     raise DamagedImageError("the VHDX image's region table is damaged", where=path, hint=_FETCH)
 
 
 def _require_clean_vhdx_log(file: t.BinaryIO, path: str) -> None:
     """Refuse an image whose log was not replayed: that would write to the source."""
-    headers = [_read(file, place, 4096, path) for place in _VHDX_HEADERS]
+    headers = [read_at(file, place, 4096, path) for place in _VHDX_HEADERS]
     valid = [header for header in headers if header[:4] == b"head"]
     if not valid:
         raise DamagedImageError("the VHDX image's headers are damaged", where=path, hint=_FETCH)
@@ -250,4 +290,13 @@ def virtual_size(container: str, path: str) -> int:
         return known.virtual_size(file, path)
 
 
-__all__ = ["FORMATS", "Format", "virtual_size"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "VhdxDisk",
+    "read_at",
+    "vhdx_disk",
+    "vhdx_region",
+    "virtual_size",
+    "vmdk_header",
+]

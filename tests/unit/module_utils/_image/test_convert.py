@@ -193,7 +193,7 @@ def test_a_qcow2_image_that_was_cut_short_is_refused(runner: Runner, raw: Path, 
     qcow2 = raw.with_suffix(".qcow2")
     tool("qemu-img", "convert", "-O", "qcow2", raw, qcow2)
     os.truncate(qcow2, qcow2.stat().st_size - 2 * GRAIN)
-    with pytest.raises(DamagedImageError, match="qcow2 image is inconsistent"):
+    with pytest.raises(DamagedImageError, match="qcow2 image is cut short"):
         convert.convert(runner, str(qcow2), str(out), Output())
     _assert_nothing_left(out)
 
