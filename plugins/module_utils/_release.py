@@ -92,8 +92,12 @@ class Order:
 
 
 def identify_source(path: str, known: SourceId | None = None, progress: Progress = SILENT) -> SourceId:
-    """Return a source's identity; it is read only if it is not the file that is `known`."""
-    with open(path, "rb") as file:
+    """Return a source's identity; it is read only if it is not the file that is `known`.
+
+    Raises:
+        InputError: there is no such file, or it is not a regular one.
+    """
+    with blocks.open_regular(path) as file:
         status = os.fstat(file.fileno())
         seen = (status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
         if known and seen == (known.size, known.inode, known.modified, known.changed):

@@ -11,8 +11,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import struct
 import tempfile
+import typing as t
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +28,8 @@ _FICLONERANGE = 0x4020940D
 _CANNOT_CLONE = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS)
 _PIECE = 16 << 20  # after each, the disk begins to write while the next is copied
 _BUFFER = 1 << 20
+
+Identity = tuple[int, int, int, int, int]
 
 
 def data_extents(descriptor: int, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -194,13 +198,38 @@ def unchanged(path: str) -> Iterator[None]:
     """
     before = identity(path)
     yield
+    require_unchanged(path, before)
+
+
+def require_unchanged(path: str, before: Identity) -> None:
+    """Refuse a file that is not the one that `identity` was asked about, or not as it was then.
+
+    Raises:
+        UnsafeImageError: it is not.
+    """
     if identity(path) != before:
         raise UnsafeImageError(
             "the file changed while it was read", where=path, hint="let nobody write to it and run this again"
         )
 
 
-def identity(path: str) -> tuple[int, int, int, int, int]:
+def open_regular(path: str) -> t.BinaryIO:
+    """Open a file that somebody else named, for reading; a FIFO in its place does not hold up the open for ever.
+
+    Raises:
+        InputError: there is no such file, or it is not a regular one.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=path, hint="check the path on the builder") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError("it is not a regular file", where=path, hint="give the path of an image file")
+    return os.fdopen(descriptor, "rb")
+
+
+def identity(path: str) -> Identity:
     """Return what tells a file from any other, and from itself after a change.
 
     Raises:
@@ -223,14 +252,17 @@ def sync_file(path: str) -> None:
 
 
 __all__ = [
+    "Identity",
     "copy_range",
     "data_extents",
     "identity",
     "insert_hole",
     "locked",
     "new_file",
+    "open_regular",
     "require_other_file",
     "require_space",
+    "require_unchanged",
     "sync_file",
     "unchanged",
 ]

@@ -20,11 +20,16 @@ from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems imp
 
 @dataclass(frozen=True)
 class Plan:
-    """A partition image to be made; size in bytes."""
+    """A partition image to be made; size in bytes.
+
+    Attributes:
+        identity: of the source when it was looked at.
+    """
 
     source: str
     region: Region
     size: int
+    identity: blocks.Identity
 
 
 def plan(runner: Runner, source: str, number: int | None) -> Plan:
@@ -38,12 +43,13 @@ def plan(runner: Runner, source: str, number: int | None) -> Plan:
         GuestError: none, or more than one, could be the root filesystem.
         DamagedImageError: the partition is shorter than its filesystem.
     """
+    identity = blocks.identity(source)
     contents.require_raw(source)
     seen = contents.look(runner, source)
     if seen.table is None:
         raise InputError("it has no partition table", where=source, hint="give a disk image")
     region = contents.root_region(seen, source) if number is None else contents.region_of(seen, source, number)
-    return Plan(source, region, contents.length(seen, region, source))
+    return Plan(source, region, contents.length(seen, region, source), identity)
 
 
 def build(runner: Runner, planned: Plan, target: str) -> None:
@@ -52,6 +58,7 @@ def build(runner: Runner, planned: Plan, target: str) -> None:
     Raises:
         DamagedImageError: its filesystem cannot be repaired safely.
         SpaceError: there is no room for the copy.
+        UnsafeImageError: the source is not what it was when this was planned.
     """
     blocks.require_other_file(planned.source, target)
     folder = os.path.dirname(os.path.abspath(target))
@@ -68,6 +75,7 @@ def build(runner: Runner, planned: Plan, target: str) -> None:
                 length=planned.size,
                 progress=runner.progress,
             )
+        blocks.require_unchanged(planned.source, planned.identity)
         found = planned.region.filesystem
         if found and found.type in contents.ROOTS:
             resize.check(runner, Volume(partial, 0, planned.size), found, planned.source)

@@ -13,7 +13,7 @@ takes the rest of the disk, so that it can always grow.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
@@ -93,6 +93,7 @@ class Plan:
 
     Attributes:
         pieces: what its partitions are made of, in the table's order; the root is the last.
+        identities: of the source and all other files, when they were looked at.
     """
 
     source: str
@@ -100,6 +101,7 @@ class Plan:
     table: partitions.Table
     pieces: tuple[Piece, ...]
     filesystem: Filesystem
+    identities: Mapping[str, blocks.Identity]
 
     @property
     def root(self) -> Partition:
@@ -119,6 +121,8 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
         DamagedImageError: the file is shorter than its filesystem.
         SpaceError: the disk is too small for the partitions.
     """
+    others = (extra.source for extra in options.extras if extra.source)
+    identities = {path: blocks.identity(path) for path in (source, *others)}
     contents.require_raw(source)
     seen = contents.look(runner, source)
     root = contents.root_region(seen, source, options.root)
@@ -140,7 +144,7 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
         error.where = source
         raise
     resize.require_possible(found, table.length(table.partitions[-1]), source)
-    return Plan(source, disk_size, table, pieces, found)
+    return Plan(source, disk_size, table, pieces, found, identities)
 
 
 def _before_root(seen: Contents, root: Region, label: str, sector_size: int, esp: int | None) -> Iterator[Piece]:
@@ -230,6 +234,7 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
     Raises:
         DamagedImageError: the filesystem cannot be repaired safely.
         SpaceError: there is no room for the copy.
+        UnsafeImageError: the source is not what it was when this was planned.
     """
     offset, length = planned.table.offset(planned.root), planned.table.length(planned.root)
     sources = {piece.source.path for piece in planned.pieces if piece.source}
@@ -248,6 +253,8 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
         for piece, part in zip(planned.pieces[:-1], planned.table.partitions):
             place = Volume(partial, planned.table.offset(part), planned.table.length(part))
             _fill(runner, piece, place, planned.table.sector_size)
+        for path, identity in planned.identities.items():
+            blocks.require_unchanged(path, identity)
         partitions.write(partial, planned.table)
         blocks.sync_file(partial)
     return Volume(target, offset, length)

@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import os
-import stat
 import struct
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
+from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import open_regular
 
 SECTOR = 512
 
@@ -93,16 +93,8 @@ def probe(path: str) -> Probe:
     Raises:
         InputError: there is no such file, it is empty, or not a regular file.
     """
-    try:
-        # A FIFO in the file's place must not hold up the open for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise InputError("there is no such file", where=path, hint="check the path on the builder") from None
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise InputError("it is not a regular file", where=path, hint="give the path of an image file")
-    with os.fdopen(descriptor, "rb") as file:
+    with open_regular(path) as file:
+        status = os.fstat(file.fileno())
         if status.st_size == 0:
             raise InputError("the file is empty", where=path, hint="fetch the image again")
         head = file.read(_HEAD)
