@@ -77,10 +77,19 @@ def test_a_full_partition_is_told(runner: Runner, disk: Path) -> None:
         esp.write(runner, _volume(disk), "/EFI/BOOT/BOOTX64.EFI", bytes(9 * MIB))
 
 
-def test_a_name_that_mtools_would_misread_is_refused(runner: Runner, disk: Path) -> None:
-    odd = disk.rename(disk.with_name("a@@1"))
-    with pytest.raises(InputError, match="which mtools would misread; rename it"):
-        esp.exists(runner, Volume(str(odd), EFI_DISK_SYSTEM, 8 * MIB), "/EFI")
+@pytest.mark.parametrize("name", ["a@@1", "a\\b", "a?*[b]", "$(touch pwned)", "`touch pwned`", "~;touch pwned;"])
+def test_a_name_that_mtools_would_misread_is_only_a_name(
+    runner: Runner, disk: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """mtools gives such names to a shell."""
+    folder = disk.with_name("folder")
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    odd = disk.rename(folder / name)
+    volume = Volume(str(odd), EFI_DISK_SYSTEM, 8 * MIB)
+    esp.write(runner, volume, "/EFI/BOOT/BOOTX64.EFI", b"loader")
+    assert esp.holds(runner, volume, "/EFI/BOOT/BOOTX64.EFI", b"loader")
+    assert [path.name for path in folder.iterdir()] == [name]
 
 
 @pytest.mark.parametrize(
