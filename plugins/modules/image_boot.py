@@ -108,6 +108,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._boot import bootable
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import printable
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, open_tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import result
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
@@ -135,7 +136,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
         "changed": outcome["changed"] or boot.loader_changes,
         "kernel": boot.kernel.version,
         "command_line": boot.command_line,
-        "switched_off": boot.switched_off,
+        "switched_off": [printable(name) for name in boot.switched_off],
         "loaders": list(boot.loaders.changing),
     }
 

@@ -164,6 +164,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import printable
 from ansible_collections.voc.cluster.plugins.module_utils._image.convert import examine
 from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
 from ansible_collections.voc.cluster.plugins.module_utils._inspect import (
@@ -209,7 +210,7 @@ def describe(inspection: Inspection | None) -> dict[str, t.Any]:
             "summary": [],
         }
     table = inspection.contents.table
-    return {
+    described = {
         "layout": inspection.contents.layout,
         **({"partition_table": asdict(table)} if table else {}),
         "filesystems": [
@@ -223,6 +224,16 @@ def describe(inspection: Inspection | None) -> dict[str, t.Any]:
         "missing": list(inspection.missing),
         "summary": summary(inspection),
     }
+    return dict(_printable(described))
+
+
+def _printable(value: t.Any) -> t.Any:
+    """Return a result with every text of the image made printable."""
+    if isinstance(value, dict):
+        return {name: _printable(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_printable(each) for each in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def main() -> None:

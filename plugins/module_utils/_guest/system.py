@@ -67,6 +67,8 @@ _OLDER_RELEASES = (
     ("/etc/debian_version", "debian", r"([\d.]+)"),
 )
 _KERNEL_PREFIX = "vmlinuz-"
+# A version goes into results, file names and GRUB's configuration: a name with more than this is no kernel's.
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~:@-]{0,127}")
 _LINE_LIMIT = 4096
 
 
@@ -200,7 +202,8 @@ def kernels(view: View) -> list[Kernel]:
     """Return the kernels in /boot, newest first."""
     names = tree.names_in(view, "/boot")
     versions = [name[len(_KERNEL_PREFIX) :] for name in names if name.startswith(_KERNEL_PREFIX)]
-    return [_kernel(view, version, names) for version in sorted(versions, key=version_key, reverse=True)]
+    told = filter(_VERSION.fullmatch, versions)
+    return [_kernel(view, version, names) for version in sorted(told, key=version_key, reverse=True)]
 
 
 def _kernel(view: View, version: str, names: list[str]) -> Kernel:

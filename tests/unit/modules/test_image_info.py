@@ -9,7 +9,7 @@ from ansible_collections.voc.cluster.tests.unit.modules.run_module import run_mo
 
 
 def test_a_disk_is_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files = {"/etc/os-release": "ID=debian\nVERSION_ID=13\n", "/boot/vmlinuz-6.1\udcff": "k"}
+    files = {"/etc/os-release": "ID=debian\nVERSION_ID=13\n", "/boot/vmlinuz-6.1": "k", "/boot/vmlinuz-6.2\udcff": "k"}
     disk = make_disk(tmp_path / "disk", make_ext(tmp_path / "part", plant(tmp_path / "tree", files)))
     seen = run_module("image_info", capsys, path=str(disk))
     assert not seen["changed"]
