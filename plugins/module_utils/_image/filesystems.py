@@ -108,7 +108,7 @@ class Filesystem:
         uuid, label: None where the filesystem has none, or they were not read.
         size, free: in bytes; None where they were not read.
         incompatible: ext's incompatible feature bits; 0 elsewhere.
-        devices: how many devices btrfs is spread over; 1 elsewhere.
+        devices: how many devices it is spread over: btrfs' data, or ext with a journal elsewhere.
         block_size: what it reads and writes at once, in bytes, so that its disk can have no larger
             sectors: ext's blocks, sectors of xfs and FAT; None where it is not known.
     """
@@ -174,6 +174,7 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
     if incompatible & _EXT_64BIT:
         blocks |= struct.unpack_from("<I", superblock, 0x150)[0] << 32
         free |= struct.unpack_from("<I", superblock, 0x158)[0] << 32
+    (journal,) = struct.unpack_from("<I", superblock, 0xE0)  # its inode
     identity = uuid.UUID(bytes=superblock[0x68:0x78])
     label = superblock[0x78:0x88].split(b"\0")[0].decode("utf-8", "replace")
     older = "ext3" if compatible & _EXT_HAS_JOURNAL else "ext2"
@@ -184,6 +185,7 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
         size=blocks << (10 + block_shift),
         free=free << (10 + block_shift),
         incompatible=incompatible,
+        devices=2 if compatible & _EXT_HAS_JOURNAL and not journal else 1,
         block_size=1 << (10 + block_shift),
     )
 
@@ -263,7 +265,7 @@ def refuse_container(found: Filesystem | None, where: str, partition: int | None
     """Refuse what holds filesystems in a way that cannot be worked on here.
 
     Raises:
-        InputError: LVM, LUKS, MD, or one of several devices of a btrfs, each by name.
+        InputError: LVM, LUKS, MD, or one of several devices of a btrfs or ext filesystem, each by name.
     """
     if found is None:
         return
@@ -271,6 +273,12 @@ def refuse_container(found: Filesystem | None, where: str, partition: int | None
     if found.type == "btrfs" and found.devices > 1:
         what = f"one of the {found.devices} devices of a btrfs filesystem"
         hint = "mount them together elsewhere, move all to one with btrfs device remove, and give that"
+    if found.is_ext and found.devices > 1:
+        # e2fsck and the kernel would look for it among the builder's own devices, by its number and UUID.
+        what, hint = (
+            "a filesystem whose journal is on another device",
+            "remove its journal with tune2fs -O ^has_journal",
+        )
     if what:
         it = "it" if partition is None else f"partition {partition}"
         raise InputError(f"{it} is {what}, which is not supported", where=where, hint=hint)

@@ -1,0 +1,102 @@
+"""Filesystems that lie about themselves, through every verb."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.voc.cluster.tests.unit.attacks.conftest import Attack
+from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS
+from ansible_collections.voc.cluster.tests.unit.attacks.hostile import plant as write_at
+from ansible_collections.voc.cluster.tests.unit.images import make_disk, make_ext, plant, tool
+
+FILES: dict[str, str | bytes] = {
+    "/etc/os-release": "ID=debian\n",
+    "/var/log/syslog": "x",
+    "/boot/vmlinuz-6.1.0": "k",
+    "/boot/initrd.img-6.1.0": "i",
+    "/lib/modules/6.1.0/modules.dep": "",
+    "/var/lib/dpkg/status": "Package: present\nStatus: install ok installed\n",
+}
+
+
+def _ssv(*requests: str) -> Callable[[Path], None]:
+    """Change the superblock and its checksum; debugfs writes what it is told."""
+
+    def change(part: Path) -> None:
+        for request in requests:
+            tool("debugfs", "-w", "-R", f"ssv {request}", part)
+
+    return change
+
+
+def _raw(offset: int, form: str, *values: int) -> Callable[[Path], object]:
+    return lambda part: write_at(part, struct.pack(form, *values), 1024 + offset)
+
+
+LIES: dict[str, Callable[[Path], object]] = {
+    "64-bit-blocks": _raw(0x150, "<I", 0xFFFFFFFF),
+    "all-blocks": _raw(4, "<I", 0xFFFFFFFF),
+    "no-blocks": _raw(4, "<I", 0),
+    "no-inodes": _raw(0, "<I", 0),
+    "no-blocks-in-a-group": _raw(0x20, "<I", 0),
+    "no-inodes-in-a-group": _raw(0x28, "<I", 0),
+    "blocks-of-2-to-the-38": _raw(0x18, "<I", 28),
+    "inodes-of-no-size": _raw(0x58, "<H", 0),
+    "unknown-features": _raw(0x60, "<I", 0xFFFFFFFF),
+    "first-block-far-away": _raw(0x14, "<I", 0xFFFFFFF0),
+    "a-journal-device": _raw(0x60, "<I", 0x8),
+}
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    return make_ext(tmp_path / "part", plant(tmp_path / "tree", FILES))
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("verb", ["image_info", "image_layout", "image_extract", "image_boot", "image_edit"])
+def test_a_superblock_that_lies_is_refused_or_harmless(
+    verb: str, lie: str, attack: Attack, part: Path, out: Path
+) -> None:
+    LIES[lie](part)
+    disk = make_disk(part.with_name("disk"), part)
+    for image in (part, disk):
+        result = attack(verb, **VERBS[verb](str(image), out))
+        if result.get("failed"):
+            assert not (out / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["image_layout", "image_boot", "image_direct_boot", "image_edit", "image_packages"])
+def test_a_journal_on_another_device_is_refused(verb: str, attack: Attack, part: Path, out: Path) -> None:
+    """e2fsck and the kernel would open the builder's device of that number, or of that UUID."""
+    _ssv("journal_inum 0", "journal_dev 0x0801", "journal_uuid 01234567-89ab-cdef-0123-456789abcdef")(part)
+    disk = make_disk(part.with_name("disk"), part)
+    result = attack(verb, **VERBS[verb](str(disk), out))
+    assert "a filesystem whose journal is on another device, which is not supported" in result["msg"]
+    assert not (out / "out").exists()
+
+
+@pytest.mark.parametrize("above", ["/var/log", "/"])
+@pytest.mark.parametrize("verb", ["image_info", "image_boot", "image_kernel", "image_generalize"])
+def test_a_folder_in_itself_ends_nothing_and_loops_nowhere(
+    verb: str, above: str, attack: Attack, part: Path, out: Path
+) -> None:
+    tool("debugfs", "-w", "-R", f"ln {above} /var/log/self", part)
+    tool("debugfs", "-w", "-R", f"ln {above} /lib/modules/6.1.0/self", part)
+    tool("debugfs", "-w", "-R", f"ln {above} /boot/self", part)
+    assert "self" in tool("debugfs", "-R", "ls /var/log", part)
+    disk = make_disk(part.with_name("disk"), part)
+    attack(verb, **VERBS[verb](str(disk), out))
+
+
+@pytest.mark.parametrize("size", [0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_file_of_any_claimed_size_is_not_believed(size: int, attack: Attack, part: Path) -> None:
+    """A file may claim 2 GiB and have one block."""
+    for path in ("/etc/os-release", "/var/lib/dpkg/status"):
+        tool("debugfs", "-w", "-R", f"sif {path} size {size}", part)
+    assert not attack("image_info", path=str(part)).get("failed")
+    assert attack("image_packages", image=str(part), name=["present"])["failed"]
