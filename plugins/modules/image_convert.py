@@ -13,6 +13,7 @@ description:
   - Writes the guest-visible bytes of an image to another file. The source is never written to.
   - The format and compression of the source are told by its bytes. Holes stay holes, and runs of zeros in
     compressed data become holes.
+  - An image that refers to other files, or whose tables claim more data than its file has, is refused.
   - The target appears complete, or not at all.
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:

@@ -50,6 +50,23 @@ def make_ext(
     return path
 
 
+def make_endless_ext(path: Path, tree: Path | None = None) -> Path:
+    """Make an ext filesystem that can be read, but on which e2fsck -fn starts anew and prints for ever.
+
+    The last group has no inode table, and its superblock is no backup. e2fsck 1.47 (pass1.c,
+    handle_fs_bad_blocks) finds a place for the table, which it may not write down, and restarts.
+    """
+    make_ext(path, tree, size=MIB * 4, kind="ext2", options=("-O", "none", "-b", "1024", "-g", "1024"))
+    group = 3  # the last one of 1024 blocks; the first one begins at block 1
+    with path.open("r+b") as file:
+        file.seek(2 * 1024 + group * 32 + 8)  # bg_inode_table_lo of its descriptor
+        file.write(bytes(4))
+        for backup in (1, 2, group):
+            file.seek((1 + backup * 1024) * 1024 + 56)
+            file.write(bytes(2))
+    return path
+
+
 def make_disk(path: Path, filesystem: Path) -> Path:
     """Make a DOS disk image whose one partition holds a filesystem image.
 

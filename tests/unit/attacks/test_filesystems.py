@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from ansible_collections.voc.cluster.tests.unit.attacks.conftest import Attack
 from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS
 from ansible_collections.voc.cluster.tests.unit.attacks.hostile import plant as write_at
-from ansible_collections.voc.cluster.tests.unit.images import make_disk, make_ext, plant, tool
+from ansible_collections.voc.cluster.tests.unit.images import make_disk, make_endless_ext, make_ext, plant, tool
 
 FILES: dict[str, str | bytes] = {
     "/etc/os-release": "ID=debian\n",
@@ -91,6 +93,22 @@ def test_a_folder_in_itself_ends_nothing_and_loops_nowhere(
     assert "self" in tool("debugfs", "-R", "ls /var/log", part)
     disk = make_disk(part.with_name("disk"), part)
     attack(verb, **VERBS[verb](str(disk), out))
+
+
+def test_a_check_that_never_ends_is_real(part: Path) -> None:
+    """What a verb does about it is tested where programs are started; here, that there is such an image."""
+    image = make_endless_ext(part.with_name("endless"), part.with_name("tree"))
+    assert tool("debugfs", "-R", "cat /etc/os-release", image) == FILES["/etc/os-release"]
+    environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "LC_ALL": "C"}
+    argv = ["e2fsck", "-fn", str(image)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as e2fsck:
+        assert e2fsck.stdout
+        restarts = 0
+        while restarts < 10:
+            line = e2fsck.stdout.readline()
+            assert line, "it ended"
+            restarts += b"Pass 1" in line
+        e2fsck.kill()
 
 
 @pytest.mark.parametrize("size", [0x7FFFFFFF, 0xFFFFFFFF])
