@@ -22,6 +22,15 @@ from ansible_collections.voc.cluster.tests.unit.attacks.hostile import (
 )
 from ansible_collections.voc.cluster.tests.unit.images import MIB, make_disk, make_ext, tool
 
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return an ordinary partition image and a disk of it."""
+    folder = tmp_path_factory.mktemp("honest")
+    part = make_ext(folder / "part", size=MIB)
+    return {"partition": part.read_bytes(), "disk": make_disk(folder / "disk", part).read_bytes()}
+
+
 NAMES = ("path", "json", "protocol", "folder", "network")
 
 
@@ -101,11 +110,11 @@ def test_a_vmdk_image_whose_own_descriptor_names_a_file_is_refused(
 @pytest.mark.parametrize("form", ["disk", "partition"])
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_planted_header_is_seen_by_every_verb(
-    verb: str, form: str, secret: Path, attack: Attack, tmp_path: Path, out: Path
+    verb: str, form: str, honest: dict[str, bytes], secret: Path, attack: Attack, tmp_path: Path, out: Path
 ) -> None:
     """CVE-2024-40767, CVE-2026-24708: a guest that owns a raw disk writes a qcow2 header into it."""
-    part = make_ext(tmp_path / "part", size=MIB)
-    image = make_disk(tmp_path / "disk", part) if form == "disk" else part
+    image = tmp_path / "image"
+    image.write_bytes(honest[form])
     plant(image, overlay_header(str(secret)))
     content = image.read_bytes()
     result = attack(verb, **VERBS[verb](str(image), out))

@@ -54,22 +54,28 @@ LIES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return an ordinary partition image."""
+    folder = tmp_path_factory.mktemp("part")
+    return make_ext(folder / "part", plant(folder / "tree", FILES)).read_bytes()
+
+
 @pytest.fixture
-def part(tmp_path: Path) -> Path:
-    return make_ext(tmp_path / "part", plant(tmp_path / "tree", FILES))
+def part(content: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "part"
+    path.write_bytes(content)
+    return path
 
 
 @pytest.mark.parametrize("lie", LIES)
-@pytest.mark.parametrize("verb", ["image_info", "image_layout", "image_extract", "image_boot", "image_edit"])
+@pytest.mark.parametrize("verb", ["image_info", "image_layout", "image_edit"])
 def test_a_superblock_that_lies_is_refused_or_harmless(
     verb: str, lie: str, attack: Attack, part: Path, out: Path
 ) -> None:
     LIES[lie](part)
-    disk = make_disk(part.with_name("disk"), part)
-    for image in (part, disk):
-        result = attack(verb, **VERBS[verb](str(image), out))
-        if result.get("failed"):
-            assert not (out / "out").exists()
+    result = attack(verb, **VERBS[verb](str(part), out))
+    assert not result.get("failed") or not (out / "out").exists()
 
 
 @pytest.mark.parametrize("verb", ["image_layout", "image_boot", "image_direct_boot", "image_edit", "image_packages"])
@@ -82,8 +88,10 @@ def test_a_journal_on_another_device_is_refused(verb: str, attack: Attack, part:
     assert not (out / "out").exists()
 
 
-@pytest.mark.parametrize("above", ["/var/log", "/"])
-@pytest.mark.parametrize("verb", ["image_info", "image_boot", "image_kernel", "image_generalize"])
+@pytest.mark.parametrize(
+    ("verb", "above"),
+    [("image_info", "/"), ("image_boot", "/"), ("image_kernel", "/lib/modules"), ("image_generalize", "/var/log")],
+)
 def test_a_folder_in_itself_ends_nothing_and_loops_nowhere(
     verb: str, above: str, attack: Attack, part: Path, out: Path
 ) -> None:
@@ -97,7 +105,7 @@ def test_a_folder_in_itself_ends_nothing_and_loops_nowhere(
 
 def test_a_check_that_never_ends_is_real(part: Path) -> None:
     """What a verb does about it is tested where programs are started; here, that there is such an image."""
-    image = make_endless_ext(part.with_name("endless"), part.with_name("tree"))
+    image = make_endless_ext(part.with_name("endless"), plant(part.with_name("tree"), FILES))
     assert tool("debugfs", "-R", "cat /etc/os-release", image) == FILES["/etc/os-release"]
     environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "LC_ALL": "C"}
     argv = ["e2fsck", "-fn", str(image)]

@@ -13,12 +13,13 @@ from ansible_collections.voc.cluster.tests.unit.attacks.conftest import Attack
 from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS, Options
 from ansible_collections.voc.cluster.tests.unit.images import MIB, make_efi_disk, make_ext, plant
 
-# Each is a relative path, as seen from the current folder; together they hold every character of interest.
-NAMES = (
-    'json:{"driver":"null-co"}@@0',
-    "-o loop,ro 'q' $(touch pwned)`touch pwned`;touch pwned;*\n%s\x1b[2J",
-    "fat:rw?offset=512",
-)
+# Each is a relative path, as seen from the current folder.
+SHELL = "-o loop,ro 'q' $(touch pwned)`touch pwned`;touch pwned;@@0*\n%s\x1b[2J"
+PROTOCOL = 'json:{"driver":"null-co"}'
+OFFSET = "fat:rw?offset=512"
+NAMES = (SHELL, PROTOCOL, OFFSET)
+# Those that start QEMU's programs, or show how e2fsprogs' own syntax is kept off.
+WITH_ALL = ("image_info", "image_convert", "image_layout", "image_release")
 PLAIN = "disk.raw"
 KERNEL: dict[str, str | bytes] = {
     "/etc/os-release": "ID=debian\nVERSION_ID=13\n",
@@ -64,7 +65,7 @@ def test_a_name_is_only_a_name(
     """A verb does to a file of any name what it does to one of a plain name, or says what is wrong with the name."""
     expected, image, files = _run(verb, PLAIN, disk, tmp_path / "plain", attack, monkeypatch)
     assert not expected.get("failed"), expected
-    for number, name in enumerate(NAMES):
+    for number, name in enumerate(NAMES if verb in WITH_ALL else (SHELL,)):
         folder = tmp_path / str(number)
         result, changed, made = _run(verb, name, disk, folder, attack, monkeypatch)
         if result.get("failed"):

@@ -84,12 +84,23 @@ TABLES: dict[str, Callable[[Path], None]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return an ordinary disk."""
+    folder = tmp_path_factory.mktemp("disk")
+    return make_disk(folder / "disk", make_ext(folder / "part", size=2 * MIB)).read_bytes().ljust(4 * MIB, b"\0")
+
+
+@pytest.fixture
+def disk(content: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "disk"
+    path.write_bytes(content)
+    return path
+
+
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("verb", READERS)
-def test_a_hostile_table_is_refused(verb: str, table: str, attack: Attack, tmp_path: Path, out: Path) -> None:
-    disk = make_disk(tmp_path / "disk", make_ext(tmp_path / "part", size=2 * MIB))
-    with disk.open("r+b") as file:
-        file.truncate(4 * MIB)
+def test_a_hostile_table_is_refused(verb: str, table: str, attack: Attack, disk: Path, out: Path) -> None:
     TABLES[table](disk)
     before = disk.read_bytes()
     result = attack(verb, **VERBS[verb](str(disk), out))
@@ -100,11 +111,8 @@ def test_a_hostile_table_is_refused(verb: str, table: str, attack: Attack, tmp_p
 
 
 @pytest.mark.parametrize("name", ["\x1b[2J", 'a"\nlabel: dos', "$(id)", "\ud800", "\u202e", "{{ 7 * 7 }}"])
-def test_a_partition_name_is_plain_or_nothing(name: str, attack: Attack, tmp_path: Path, out: Path) -> None:
+def test_a_partition_name_is_plain_or_nothing(name: str, attack: Attack, disk: Path, out: Path) -> None:
     """A GPT's names are any UTF-16: they get into results, and into the script that writes the next table."""
-    disk = make_disk(tmp_path / "disk", make_ext(tmp_path / "part", size=2 * MIB))
-    with disk.open("r+b") as file:
-        file.truncate(4 * MIB)
     _gpt((2048, 6143), name=name)(disk)
     seen = attack("image_info", path=str(disk))
     assert [part["name"] for part in seen["partition_table"]["partitions"]] == [None]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import struct
 import typing as t
 from collections.abc import Callable, Iterator
@@ -65,8 +65,10 @@ def test_a_label_is_printable(kind: str, attack: Attack, tmp_path: Path) -> None
     assert all(text.isprintable() for text in strings(seen))
 
 
-def _guest(folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a guest whose every word is hostile."""
+    folder = tmp_path_factory.mktemp("guest")
     files: dict[str, str | bytes] = {
         "/etc/os-release": b'ID="'
         + RAW
@@ -96,16 +98,14 @@ def _guest(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_the_words_of_a_guest_are_printable(verb: str, attack: Attack, tmp_path: Path, out: Path) -> None:
+def test_the_words_of_a_guest_are_printable(verb: str, guest: Path, attack: Attack, tmp_path: Path, out: Path) -> None:
     """They go to terminals and logs, and a line of them must stay one."""
-    disk = _guest(tmp_path)
-    for check in (True, False):
-        result = attack(verb, **VERBS[verb](str(disk), out), check=check)
-        diff = result.pop("diff", None)
-        assert all(text.isprintable() for text in strings(result)), result
-        for text in strings(diff):
-            assert all(line.isprintable() for line in text.split("\n")), text
-        json.dumps(result).encode("utf-8")  # no half of a surrogate pair
+    shutil.copy(guest, tmp_path / "disk")
+    result = attack(verb, **VERBS[verb](str(tmp_path / "disk"), out))
+    diff = result.pop("diff", None)
+    assert all(text.isprintable() for text in strings(result)), result
+    for text in strings(diff):
+        assert all(line.isprintable() for line in text.split("\n")), text
 
 
 def test_a_name_in_the_guest_that_is_no_text_is_told_apart(attack: Attack, tmp_path: Path) -> None:
