@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import typing as t
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.voc.cluster.tests.unit.attacks.hostile import SENTINEL, Attack, leaks
 from ansible_collections.voc.cluster.tests.unit.images import MIB
 from ansible_collections.voc.cluster.tests.unit.modules.run_module import run_module
 
-SENTINEL = b"The builder's own secret, which no image may have. "
 _SECONDS = 60  # after which a test hangs
-
-Attack = Callable[..., t.Any]
 
 
 @pytest.fixture(autouse=True)
@@ -44,12 +41,6 @@ def secret(tmp_path: Path) -> Iterator[Path]:
     yield path
     assert path.read_bytes() == content
     assert leaks(tmp_path) == [path]
-
-
-def leaks(folder: Path) -> list[Path]:
-    """Return the files below a folder that hold a line of the secret."""
-    files = (Path(above) / name for above, _folders, names in os.walk(folder) for name in names)
-    return [path for path in files if path.is_file() and SENTINEL in path.read_bytes()]
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._release import identi
 from ansible_collections.voc.cluster.tests.unit.bundles import make_bundle
 from ansible_collections.voc.cluster.tests.unit.images import MIB, tool
 
+SENTINEL = b"The builder's own secret, which no image may have. "
+Attack = Callable[..., t.Any]  # see the fixture of this name
 Options = dict[str, t.Any]
 CLUSTER = 64 << 10
 
@@ -52,6 +54,12 @@ VERBS: dict[str, Callable[[str, Path], Options]] = {
     "image_release": _release,
     "image_release_info": lambda image, folder: {"name": "name", "releases": str(folder / "releases"), "src": image},
 }
+
+
+def leaks(folder: Path) -> list[Path]:
+    """Return the files below a folder that hold a line of the secret."""
+    files = (Path(above) / name for above, _folders, names in os.walk(folder) for name in names)
+    return [path for path in files if path.is_file() and SENTINEL in path.read_bytes()]
 
 
 # References to other files.

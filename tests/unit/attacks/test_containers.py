@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.tests.unit.attacks.conftest import SENTINEL, Attack, leaks
 from ansible_collections.voc.cluster.tests.unit.attacks.hostile import (
+    SENTINEL,
     VERBS,
+    Attack,
     aliases,
     flat_descriptor,
+    leaks,
     make_data_file_image,
     make_overlay,
     overlay_header,

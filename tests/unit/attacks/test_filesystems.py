@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.tests.unit.attacks.conftest import Attack
-from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS
+from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS, Attack
 from ansible_collections.voc.cluster.tests.unit.attacks.hostile import plant as write_at
 from ansible_collections.voc.cluster.tests.unit.images import make_disk, make_endless_ext, make_ext, plant, tool
 

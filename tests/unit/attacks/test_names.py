@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.tests.unit.attacks.conftest import Attack
-from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS, Options
+from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS, Attack, Options
 from ansible_collections.voc.cluster.tests.unit.images import MIB, make_efi_disk, make_ext, plant
 
 # Each is a relative path, as seen from the current folder.

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.tests.unit.attacks.conftest import Attack
-from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS
+from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS, Attack
 from ansible_collections.voc.cluster.tests.unit.images import MIB, make_disk, make_ext
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.tests.unit.attacks.conftest import Attack
-from ansible_collections.voc.cluster.tests.unit.attacks.hostile import SHARED, plant, vhdx_table
+from ansible_collections.voc.cluster.tests.unit.attacks.hostile import SHARED, Attack, plant, vhdx_table
 from ansible_collections.voc.cluster.tests.unit.images import MIB, tool
 
 TIB = 1 << 40

@@ -16,8 +16,13 @@ from ansible_collections.voc.cluster.plugins.module_utils._image import convert,
 from ansible_collections.voc.cluster.plugins.module_utils._image.layout import Extra, Options
 from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
-from ansible_collections.voc.cluster.tests.unit.attacks.conftest import Attack
-from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS, make_overlay, overlay_header, plant
+from ansible_collections.voc.cluster.tests.unit.attacks.hostile import (
+    VERBS,
+    Attack,
+    make_overlay,
+    overlay_header,
+    plant,
+)
 from ansible_collections.voc.cluster.tests.unit.images import MIB, make_disk, make_ext, tool
 
 CHANGED = "the file changed while it was read; let nobody write to it"

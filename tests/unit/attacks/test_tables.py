@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.tests.unit.attacks.conftest import Attack
-from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS
+from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS, Attack
 from ansible_collections.voc.cluster.tests.unit.images import MIB, make_disk, make_ext
 
 LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4").bytes_le
