@@ -8,6 +8,8 @@ import lzma
 import os
 import resource
 import struct
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,13 +76,32 @@ def _raw(path: Path) -> None:
     # As large as the filesystem of the tests lets a file be; 16 TiB is the limit of ext4.
 
 
-def _claims(form: str, *places: int, code: str = "<Q") -> object:
+def _claims(form: str, *places: int, code: str = "<Q") -> Callable[[Path], None]:
     def make(path: Path) -> None:
         tool("qemu-img", "create", "-q", "-f", form, path, "4M")
         for place in places:
             plant(path, struct.pack(code, (1 << 63) - 512 if form != "vmdk" else (1 << 54) - 1), place)
 
     return make
+
+
+def _vhd(path: Path) -> None:
+    """Write the size to the footer and its copy, with their checksums."""
+    tool("qemu-img", "create", "-q", "-f", "vpc", path, "4M")
+    footer = bytearray(path.read_bytes()[-512:])
+    footer[48:56], footer[64:68] = struct.pack(">Q", (1 << 63) - 512), bytes(4)
+    footer[64:68] = struct.pack(">I", ~sum(footer) & 0xFFFFFFFF)
+    plant(plant(path, bytes(footer)), bytes(footer), -512)
+
+
+def _vhdx(path: Path) -> None:
+    """Write the size to the metadata, which have no checksum."""
+    tool("qemu-img", "create", "-q", "-f", "vhdx", path, "4M")
+    content = path.read_bytes()
+    regions = uuid.UUID("8b7ca206-4790-4b9a-b8fe-575f050f886e").bytes_le  # of the metadata
+    (place,) = struct.unpack_from("<Q", content, content.index(regions, 192 << 10) + 16)
+    item = content.index(uuid.UUID("2fa54224-cd1b-4876-b211-5dbed83bf4b8").bytes_le, place)  # the disk's size
+    plant(path, struct.pack("<Q", (1 << 63) - 512), place + struct.unpack_from("<I", content, item + 16)[0])
 
 
 @pytest.mark.parametrize(
@@ -91,8 +112,10 @@ def _claims(form: str, *places: int, code: str = "<Q") -> object:
         (_claims("qcow2", 24, code=">Q"), "16T"),
         (_claims("vmdk", 12), "16T"),
         (_claims("vdi", 0x170), "16T"),
+        (_vhd, "16T"),
+        (_vhdx, "16T"),
     ],
-    ids=["qcow2-63T", "raw-15T", "qcow2", "vmdk", "vdi"],
+    ids=["qcow2-63T", "raw-15T", "qcow2", "vmdk", "vdi", "vhd", "vhdx"],
 )
 def test_a_huge_virtual_size_is_refused_at_once(make, limit: str, attack: Attack, tmp_path: Path, out: Path) -> None:
     make(tmp_path / "image")
@@ -107,8 +130,9 @@ def test_a_huge_virtual_size_within_a_raised_maximum_is_still_handled(
     attack: Attack, tmp_path: Path, out: Path
 ) -> None:
     """Nothing here grows with what a header claims."""
-    for form, places, code in (("qcow2", (24,), ">Q"), ("vmdk", (12,), "<Q"), ("vdi", (0x170,), "<Q")):
-        _claims(form, *places, code=code)(tmp_path / form)  # type: ignore[operator]
+    makers = {"qcow2": _claims("qcow2", 24, code=">Q"), "vmdk": _claims("vmdk", 12), "vdi": _claims("vdi", 0x170)}
+    for form, make in {**makers, "vhdx": _vhdx}.items():
+        make(tmp_path / form)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         result = attack("image_convert", src=str(tmp_path / form), dest=str(out / form), max_virtual_size="8E")
         assert result["failed"]
