@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import identify
 from ansible_collections.voc.cluster.tests.unit.attacks.hostile import VERBS, Attack
 from ansible_collections.voc.cluster.tests.unit.attacks.hostile import plant as write_at
-from ansible_collections.voc.cluster.tests.unit.images import MIB, make_disk, make_ext, plant, tool
+from ansible_collections.voc.cluster.tests.unit.images import MIB, make_disk, make_ext, plant, tool, whole
 
 RAW = b"\x1b[2J\n\xff\"'\x07\x9b"
 
@@ -58,6 +59,10 @@ FILESYSTEMS = {
 @pytest.mark.parametrize("kind", FILESYSTEMS)
 def test_a_label_is_printable(kind: str, attack: Attack, tmp_path: Path) -> None:
     FILESYSTEMS[kind](tmp_path / "part")
+    found = identify(whole(tmp_path / "part"))
+    assert found
+    assert found.label
+    assert found.label.isprintable()
     seen = attack("image_info", path=str(tmp_path / "part"))
     assert [found["type"] for found in seen["filesystems"]] == [kind]
     assert seen["filesystems"][0]["label"]
