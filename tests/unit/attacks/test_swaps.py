@@ -32,6 +32,7 @@ class Swapping(PopenRunner):
     """Exchanges a file for another just before a program starts."""
 
     def __init__(self, path: Path, other: Path, before: str) -> None:
+        super().__init__()
         self.path, self.other, self.before = path, other, before
 
     def run(self, argv, **options):  # type: ignore[no-untyped-def]
