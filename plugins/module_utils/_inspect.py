@@ -17,6 +17,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.root import find as find_root
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Guest
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Contents
@@ -57,7 +58,7 @@ def inspect_raw(runner: Runner, path: str) -> Inspection:
             where=path,
             hint="give a disk or partition image",
         )
-    root = _readable_root(seen, path)
+    root = _readable_root(runner, seen, path)
     guest = None
     obstacle: str | None = "its root filesystem could not be read"
     if root:
@@ -79,13 +80,13 @@ def _firmware(runner: Runner, path: str, seen: Contents) -> Iterator[str]:
             yield "uefi"
 
 
-def _readable_root(seen: Contents, path: str) -> Volume | None:
+def _readable_root(runner: Runner, seen: Contents, path: str) -> Volume | None:
     """Return where the root filesystem is, if it can be told and read without a mount."""
     try:
-        region = contents.root_region(seen, path)
+        region = find_root(runner, seen, path)
     except (GuestError, InputError):
         return None
-    return region.volume if region.filesystem and region.filesystem.is_ext else None
+    return region.volume if region.is_ext else None
 
 
 def _missing(seen: Contents, guest: Guest | None, firmware: tuple[str, ...]) -> list[str]:

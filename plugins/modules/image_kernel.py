@@ -86,8 +86,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._boot import bundle
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, open_tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.root import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
-from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._module import run
 
 

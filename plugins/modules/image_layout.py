@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Makes a disk with a DOS or GPT partition table, copies the blocks of the source's partitions into it, checks the
     root filesystem and lets it grow to fill the rest of the disk.
-  - Files are not looked at. For ext2, ext3 and ext4 nothing is mounted, no loop device is used, and root is not
+  - Files are not looked at but to tell the root from other filesystems. For ext2, ext3 and ext4 nothing is mounted, no loop device is used, and root is not
     needed. Letting xfs and btrfs grow needs root, for only the kernel can do it, in a private mount.
   - Filesystems keep their UUIDs and labels. Where the kind of table stays the same, so do the identifiers of the
     disk and of its partitions.
@@ -93,7 +93,8 @@ options:
   root:
     description:
       - The number of the partition with the root filesystem, for a disk image on which it cannot be told.
-      - Without it the root is the only filesystem of these kinds in the image.
+      - Without it the root is the only filesystem of these kinds in the image, or the only one of several that holds a
+        system. Among several on xfs or btrfs only a private mount, and so root, can tell.
     type: int
   force:
     description: Write O(dest) even when it exists.

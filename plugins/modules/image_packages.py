@@ -61,8 +61,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._guest import packages
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import open_tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
+from ansible_collections.voc.cluster.plugins.module_utils._guest.root import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
-from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._module import run
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbox
 

@@ -20,8 +20,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestEr
 from ansible_collections.voc.cluster.plugins.module_utils._guest import packages, system
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import open_tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
+from ansible_collections.voc.cluster.plugins.module_utils._guest.root import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems
-from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbox
 from ansible_collections.voc.cluster.tests.unit.images import make_efi_disk
 

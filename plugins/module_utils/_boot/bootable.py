@@ -18,6 +18,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestEr
 from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.fstab import FstabEntry
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
+from ansible_collections.voc.cluster.plugins.module_utils._guest.root import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Kernel
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems
@@ -90,7 +91,7 @@ def examine(runner: Runner, image: str) -> BootDisk:
         InputError: it is not a disk image, or GRUB cannot read its filesystem.
         GuestError: its root filesystem cannot be told, or has no UUID.
     """
-    root, found = contents.root_volume(runner, image)
+    root, found = root_volume(runner, image)
     seen = contents.look(runner, image)
     if seen.table is None:
         raise InputError("it is a partition image", where=image, hint="make a disk of it with image_layout first")

@@ -18,9 +18,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import InputEr
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree, mounted
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan, result
+from ansible_collections.voc.cluster.plugins.module_utils._guest.root import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
-from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
 
 ACCESS = ("auto", "ext", "mounted")

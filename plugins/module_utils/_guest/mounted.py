@@ -37,7 +37,7 @@ MOUNT_POINT = "/mnt"
 _CLONE_NEWNS = 0x00020000
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_OPTIONS = "loop,rw,nodev,nosuid,noatime"
+_OPTIONS = "loop,nodev,nosuid,noatime"
 # An ext superblock can ask for a kernel panic on errors; the explicit option overrides it.
 # Copies of one image share their UUID, and xfs would refuse the second.
 _OWN_OPTIONS = {
@@ -45,6 +45,14 @@ _OWN_OPTIONS = {
     "ext3": "errors=remount-ro",
     "ext4": "errors=remount-ro",
     "xfs": "nouuid",
+}
+# A read-only mount would still replay the journal, and so write.
+_READ_ONLY = {
+    "ext2": "ro",
+    "ext3": "ro,noload",
+    "ext4": "ro,noload",
+    "xfs": "ro,norecovery",
+    "btrfs": "ro,rescue=nologreplay",
 }
 
 
@@ -81,12 +89,17 @@ def _opened(stack: ExitStack, path: str, flags: int) -> int:
 
 
 @contextmanager
-def mounted(runner: Runner, volume: Volume, filesystem: str) -> Iterator[str]:
-    """Mount a filesystem of an image privately and give the mount point."""
+def mounted(runner: Runner, volume: Volume, filesystem: str, *, writable: bool = True) -> Iterator[str]:
+    """Mount a filesystem of an image privately and give the mount point.
+
+    Args:
+        writable: otherwise not a byte of the image changes, even if its journal was not replayed.
+    """
     with private_mounts():
         runner.run(["mount", "--make-rprivate", "/"])
         place = f"offset={volume.offset},sizelimit={volume.size}"
-        options = ",".join(filter(None, (_OPTIONS, _OWN_OPTIONS.get(filesystem), place)))
+        mode = "rw" if writable else _READ_ONLY.get(filesystem, "ro")
+        options = ",".join(filter(None, (_OPTIONS, mode, _OWN_OPTIONS.get(filesystem), place)))
         runner.run(
             [
                 *("mount", "-t", filesystem, "-o", options),

@@ -29,6 +29,16 @@ class Region:
     filesystem: Filesystem | None
     partition: int | None = None
 
+    @property
+    def kind(self) -> str:
+        """The type of what is there; empty when nothing is known."""
+        return self.filesystem.type if self.filesystem else ""
+
+    @property
+    def is_ext(self) -> bool:
+        """Whether e2fsprogs can work on it."""
+        return self.kind in filesystems.EXT
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -102,8 +112,19 @@ def require_raw(path: str) -> None:
         raise InputError(f"it is a {seen.name} file", where=path, hint="convert it to raw with image_convert first")
 
 
+def candidates(seen: Contents, path: str) -> list[Region]:
+    """Return the regions whose filesystem could be the root, by its type.
+
+    Raises:
+        InputError: a partition holds what is not supported, and the root may be in there.
+    """
+    for region in seen.regions:
+        filesystems.refuse_container(region.filesystem, path, region.partition)
+    return [region for region in seen.regions if region.kind in ROOTS]
+
+
 def root_region(seen: Contents, path: str, number: int | None = None) -> Region:
-    """Return where the root filesystem is.
+    """Return where the root filesystem is, where types alone tell it.
 
     Args:
         number: the partition that somebody says it is on; None to find it.
@@ -117,20 +138,23 @@ def root_region(seen: Contents, path: str, number: int | None = None) -> Region:
             raise InputError("it has no partition table", where=path, hint="leave out the partition of the root")
         filesystems.require(seen.regions[0].volume, ROOTS)
         return seen.regions[0]
-    for region in seen.regions:
-        filesystems.refuse_container(region.filesystem, path, region.partition)
+    roots = candidates(seen, path)
     if number is not None:
         region = region_of(seen, path, number)
         filesystems.require(region.volume, ROOTS, where=f"{path}, partition {number}")
         return region
-    known = {region.partition: region.filesystem.type for region in seen.regions if region.filesystem}
-    roots = [region for region in seen.regions if known.get(region.partition) in ROOTS]
     if len(roots) == 1:
         return roots[0]
-    raise GuestError(
-        f"its root filesystem cannot be told (filesystems found: {', '.join(known.values()) or 'none'})",
+    raise no_root(seen, path)
+
+
+def no_root(seen: Contents, path: str) -> GuestError:
+    """Return the error about an image whose root filesystem cannot be told."""
+    known = [region.filesystem.type for region in seen.regions if region.filesystem]
+    return GuestError(
+        f"its root filesystem cannot be told (filesystems found: {', '.join(known) or 'none'})",
         where=path,
-        hint="give an image with one ext2, ext3 or ext4 filesystem (image_layout can be told which is the root)",
+        hint="give an image with an ext, xfs or btrfs root filesystem, or say its partition with the option root",
     )
 
 
@@ -166,27 +190,16 @@ def length(seen: Contents, region: Region, path: str) -> int:
     return size
 
 
-def root_volume(runner: Runner, path: str) -> tuple[Volume, Filesystem]:
-    """Return where the root filesystem of a raw image is.
-
-    Raises:
-        InputError: the image is not raw, or its filesystem is not supported.
-        GuestError: none, or more than one, could be the root.
-    """
-    require_raw(path)
-    volume = root_region(look(runner, path), path).volume
-    return volume, filesystems.require_ext(volume)
-
-
 __all__ = [
     "ROOTS",
     "Contents",
     "Region",
+    "candidates",
     "length",
     "look",
+    "no_root",
     "region_of",
     "require_raw",
     "root_region",
-    "root_volume",
     "sources",
 ]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
+from ansible_collections.voc.cluster.plugins.module_utils._guest.root import find as find_root
 from ansible_collections.voc.cluster.plugins.module_utils._image import blocks, contents, resize
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Region
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
@@ -42,7 +43,7 @@ def plan(runner: Runner, source: str, number: int | None) -> Plan:
     seen = contents.look(runner, source)
     if seen.table is None:
         raise InputError("it has no partition table", where=source, hint="give a disk image")
-    region = contents.root_region(seen, source) if number is None else contents.region_of(seen, source, number)
+    region = find_root(runner, seen, source) if number is None else contents.region_of(seen, source, number)
     return Plan(source, region, contents.length(seen, region, source))
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError, SpaceError
+from ansible_collections.voc.cluster.plugins.module_utils._guest.root import find as find_root
 from ansible_collections.voc.cluster.plugins.module_utils._image import (
     blocks,
     contents,
@@ -118,7 +119,7 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
     """
     contents.require_raw(source)
     seen = contents.look(runner, source)
-    root = contents.root_region(seen, source, options.root)
+    root = find_root(runner, seen, source, options.root)
     label = options.label or (seen.table.label if seen.table else "dos")
     found = filesystems.require(root.volume, contents.ROOTS)
     size = contents.length(seen, root, source)
