@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.access
+  - voc.cluster._attributes.root
 attributes:
   check_mode:
     support: full
@@ -108,7 +109,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._boot import bootable
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, open_tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ARGUMENT_SPEC, open_guest
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import result
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
 from ansible_collections.voc.cluster.plugins.module_utils._module import run
@@ -117,8 +118,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._module import run
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
     image = options["image"]
-    disk = bootable.examine(runner, image)
-    with locked(image), open_tree(runner, disk.root, disk.filesystem, options["access"]) as files:
+    access = options["access"]
+    disk = bootable.examine(runner, image, access, options["root"])
+    with locked(image), open_guest(runner, disk.spread, access, writable=not module.check_mode) as files:
         boot = bootable.plan_boot(
             runner,
             disk,
@@ -144,7 +146,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "image": {"type": "path", "required": True},
-            "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
+            **ARGUMENT_SPEC,
             "firmware": {"type": "str", "choices": list(bootable.FIRMWARE), "default": "bios"},
             "kernel_options": {
                 "type": "list",

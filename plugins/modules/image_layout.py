@@ -12,8 +12,9 @@ version_added: 0.1.0
 description:
   - Makes a disk with a DOS or GPT partition table, copies the blocks of the source's partitions into it, checks the
     root filesystem and lets it grow to fill the rest of the disk.
-  - Files are not looked at but to tell the root from other filesystems. For ext2, ext3 and ext4 nothing is mounted, no loop device is used, and root is not
-    needed. Letting xfs and btrfs grow needs root, for only the kernel can do it, in a private mount.
+  - Files are not looked at but to tell the root from other filesystems. For ext2, ext3 and ext4 nothing is mounted, no
+    loop device is used, and root is not needed. Letting xfs and btrfs grow needs root, for only the kernel can do it,
+    in a private mount.
   - Filesystems keep their UUIDs and labels. Where the kind of table stays the same, so do the identifiers of the
     disk and of its partitions.
   - Every partition begins at a whole MiB, in the order of the source, but the root comes last, so that it can grow.

@@ -89,27 +89,47 @@ def _opened(stack: ExitStack, path: str, flags: int) -> int:
 
 
 @contextmanager
-def mounted(runner: Runner, volume: Volume, filesystem: str, *, writable: bool = True) -> Iterator[str]:
-    """Mount a filesystem of an image privately and give the mount point.
+def mounted(
+    runner: Runner,
+    volume: Volume,
+    filesystem: str,
+    *,
+    writable: bool = True,
+    below: Sequence[tuple[str, Volume, str]] = (),
+) -> Iterator[str]:
+    """Mount a filesystem of an image privately, and others below it, and give the mount point.
 
     Args:
         writable: otherwise not a byte of the image changes, even if its journal was not replayed.
+        below: mount points, real paths of the guest, with the filesystems that belong there, parents
+            first. Where the guest has no such directory nothing is mounted.
     """
-    with private_mounts():
+    with private_mounts(), ExitStack() as stack:
         runner.run(["mount", "--make-rprivate", "/"])
-        place = f"offset={volume.offset},sizelimit={volume.size}"
-        mode = "rw" if writable else _READ_ONLY.get(filesystem, "ro")
-        options = ",".join(filter(None, (_OPTIONS, mode, _OWN_OPTIONS.get(filesystem), place)))
-        runner.run(
-            [
-                *("mount", "-t", filesystem, "-o", options),
-                *("--", os.path.abspath(volume.path), MOUNT_POINT),
-            ]
-        )
-        try:
-            yield MOUNT_POINT
-        finally:
-            runner.run(["umount", "--", MOUNT_POINT])
+        stack.enter_context(_mounted_at(runner, volume, filesystem, MOUNT_POINT, writable))
+        for path, other, kind in below:
+            # A link would let mount cover a directory of the builder.
+            real, entry = tree.lookup(MountedTree(MOUNT_POINT), path)
+            if real == path and entry and entry.kind == "directory":
+                stack.enter_context(_mounted_at(runner, other, kind, MOUNT_POINT + path, writable))
+        yield MOUNT_POINT
+
+
+@contextmanager
+def _mounted_at(runner: Runner, volume: Volume, filesystem: str, folder: str, writable: bool) -> Iterator[None]:
+    place = f"offset={volume.offset},sizelimit={volume.size}"
+    mode = "rw" if writable else _READ_ONLY.get(filesystem, "ro")
+    options = ",".join(filter(None, (_OPTIONS, mode, _OWN_OPTIONS.get(filesystem), place)))
+    runner.run(
+        [
+            *("mount", "-t", filesystem, "-o", options),
+            *("--", os.path.abspath(volume.path), folder),
+        ]
+    )
+    try:
+        yield
+    finally:
+        runner.run(["umount", "--", folder])
 
 
 class MountedTree(GuestTree):

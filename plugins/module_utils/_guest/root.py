@@ -17,10 +17,10 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree, mounted
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
-from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems
+from ansible_collections.voc.cluster.plugins.module_utils._image import contents
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Contents, Region
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
 
+_SUBVOLUME = 256  # the inode of every subvolume's root (Linux, BTRFS_FIRST_FREE_OBJECTID)
 _PROGRAMS = ("/bin", "/usr")
 _SIGNS = ("/etc/os-release", "/usr/lib/os-release", "/etc/fstab", "/etc/hosts")
 
@@ -98,15 +98,34 @@ def _listed(regions: Sequence[Region]) -> str:
     return " and ".join(str(region.partition) for region in regions)
 
 
-def root_volume(runner: Runner, path: str, number: int | None = None) -> tuple[Volume, Filesystem]:
-    """Return where the root filesystem of a raw image is; see `find`.
+def require_top_level(folder: str, where: str) -> None:
+    """Refuse a mounted btrfs in which the guest's root is a subvolume.
+
+    The kernel mounts the default subvolume, which need not be the top level. Where it is, the root
+    may still be a subvolume that fstab and the command line name, as Fedora and Ubuntu make it.
 
     Raises:
-        InputError: also if the image is not raw.
+        InputError: with the subvolume's name.
     """
-    contents.require_raw(path)
-    volume = find(runner, contents.look(runner, path), path, number).volume
-    return volume, filesystems.require_ext(volume)
+    files = MountedTree(folder)
+    name = _mounted_part(folder)
+    if name == "/" and not is_system(files):
+        below = (f"/{name}" for name in sorted(files.listdir("/")))
+        systems = (path for path in below if is_system(tree.Below(files, path)))
+        name = next((path for path in systems if os.lstat(folder + path).st_ino == _SUBVOLUME), "/")
+    if name != "/":
+        raise InputError(
+            f"the guest's root is the btrfs subvolume {name}, which is not supported",
+            where=where,
+            hint="copy its files to a filesystem of their own, and give that",
+        )
 
 
-__all__ = ["find", "is_system", "root_volume"]
+def _mounted_part(folder: str) -> str:
+    """Return which part of its filesystem is mounted at a folder (man 5 proc_pid_mountinfo)."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        mounts = [line.split(" ") for line in file]
+    return [words[3] for words in mounts if words[4] == folder][-1]
+
+
+__all__ = ["find", "is_system", "require_top_level"]

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
@@ -33,6 +34,11 @@ class Region:
     def kind(self) -> str:
         """The type of what is there; empty when nothing is known."""
         return self.filesystem.type if self.filesystem else ""
+
+    @property
+    def free(self) -> int | None:
+        """How much room there is, in bytes; None where that is not known."""
+        return self.filesystem.free if self.filesystem else None
 
     @property
     def is_ext(self) -> bool:
@@ -78,25 +84,34 @@ def look(runner: Runner, path: str) -> Contents:
     return Contents(size, table, tuple(regions))
 
 
-def sources(seen: Contents) -> frozenset[str]:
-    """Return how an fstab can name what is in an image, wherever its disk is found.
+def names(seen: Contents) -> dict[str, Region]:
+    """Return how an fstab can name what is in an image, wherever its disk is found, and which region that is.
 
-    Names like /dev/sda2 are not among them: they are of another machine.
+    Names like /dev/sda2 are not among them: they are of another machine. Nor are those that two regions share.
     """
-    names = set()
-    numbers = {part.number: part for part in seen.table.partitions} if seen.table else {}
+    found: dict[str, Region | None] = {}
     for region in seen.regions:
-        found = region.filesystem
-        if found and found.uuid:
-            names.add(f"UUID={found.uuid}")
-        if found and found.label:
-            names.add(f"LABEL={found.label}")
-        part = numbers.get(region.partition or 0)
-        if part and part.uuid:
-            names.add(f"PARTUUID={part.uuid.lower()}")
-        if part and part.name:
-            names.add(f"PARTLABEL={part.name}")
-    return frozenset(names)
+        for name in _names(seen, region):
+            found[name] = None if name in found else region
+    return {name: region for name, region in found.items() if region}
+
+
+def _names(seen: Contents, region: Region) -> Iterator[str]:
+    found = region.filesystem
+    if found and found.uuid:
+        yield f"UUID={found.uuid}"
+    if found and found.label:
+        yield f"LABEL={found.label}"
+    for part in seen.table.partitions if seen.table else ():
+        if part.number == region.partition and part.uuid:
+            yield f"PARTUUID={part.uuid.lower()}"
+        if part.number == region.partition and part.name:
+            yield f"PARTLABEL={part.name}"
+
+
+def sources(seen: Contents) -> frozenset[str]:
+    """Return all names of what is in an image, see `names`, also those that two regions share."""
+    return frozenset(name for region in seen.regions for name in _names(seen, region))
 
 
 def require_raw(path: str) -> None:
@@ -197,6 +212,7 @@ __all__ = [
     "candidates",
     "length",
     "look",
+    "names",
     "no_root",
     "region_of",
     "require_raw",

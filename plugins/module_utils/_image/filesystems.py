@@ -67,6 +67,8 @@ _CONTAINERS = {
     ),
 }
 
+_XFS_WITH_FEATURES = 5
+
 _SMALL_FAT = 260 << 20  # bytes, up to which a FAT32 has clusters of one sector (Microsoft's FAT specification)
 
 _FSCK_CORRECTED = (0, 1, 2)  # man 8 e2fsck, "EXIT CODE"
@@ -101,7 +103,7 @@ class Filesystem:
         type: by the names of libblkid: ``ext4``, ``xfs``, ``swap``, ...
         uuid, label: None where the filesystem has none, or they were not read.
         size, free: in bytes; None where they were not read.
-        incompatible: ext's incompatible feature bits; 0 elsewhere.
+        incompatible: the incompatible feature bits of ext and xfs; 0 elsewhere.
         devices: how many devices btrfs is spread over; 1 elsewhere.
     """
 
@@ -183,7 +185,9 @@ def parse_xfs(head: bytes) -> Filesystem:
     head = head.ljust(512, b"\0")
     block_size, blocks = struct.unpack_from(">IQ", head, 4)
     (free,) = struct.unpack_from(">Q", head, 144)
-    return _described("xfs", head[32:48], head[108:120], block_size * blocks, block_size * free)
+    version, incompatible = struct.unpack_from(">H", head, 100)[0] & 0xF, struct.unpack_from(">I", head, 216)[0]
+    found = _described("xfs", head[32:48], head[108:120], block_size * blocks, block_size * free)
+    return replace(found, incompatible=incompatible if version == _XFS_WITH_FEATURES else 0)
 
 
 def parse_btrfs(head: bytes) -> Filesystem:

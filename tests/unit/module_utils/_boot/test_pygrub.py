@@ -23,7 +23,7 @@ def _obstacle(files: dict) -> str | None:
 
 
 def _config(title: str = "Debian") -> str:
-    return grub.config(system.inspect(MemoryTree(FILES)).kernels, UUID, "ro", title)
+    return grub.config(system.inspect(MemoryTree(FILES)).kernels, grub.Home(UUID), "ro", title)
 
 
 def test_what_image_boot_writes_can_be_read() -> None:

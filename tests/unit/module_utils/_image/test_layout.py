@@ -13,7 +13,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     SpaceError,
     ToolError,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._guest.root import root_volume
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems, layout, partitions
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.layout import Extra, Options
@@ -242,7 +242,7 @@ def test_a_gpt_disk_becomes_a_dos_disk_and_back(runner: Runner, tree: Path, tmp_
         number: TYPES["gpt"][role] for number, role in roles
     }
     assert _content(gpt, table, 3)[:16] == b"files of the ESP"
-    assert root_volume(runner, str(gpt))[1].uuid == UUID
+    assert filesystems.require_ext(locate(runner, str(gpt)).root.volume).uuid == UUID
 
 
 def test_logical_partitions_become_primary_ones(runner: Runner, tree: Path, tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_root_that_lies_elsewhere_is_not_taken_for_boot(
         file.write(bytes(4096))
         file.seek(9 * MIB + offset)
         file.write(magic)
-    for work in (layout.plan, lambda runner, path, _size: root_volume(runner, path)):
+    for work in (layout.plan, lambda runner, path, _size: locate(runner, path)):
         with pytest.raises(InputError, match=f"partition 2 is {name}"):
             work(runner, str(source), None)
 
