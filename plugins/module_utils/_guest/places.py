@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._guest import composed, fstab
@@ -73,11 +73,11 @@ def from_fstab(seen: Contents, root: Region, entries: Sequence[FstabEntry]) -> l
     return [Place(path, region) for path, region in sorted(places.items(), key=lambda item: item[0].count("/"))]
 
 
-def by_device(seen: Contents, root: Region, entries: Iterable[FstabEntry]) -> dict[str, Region]:
+def by_device(seen: Contents, root: Region, entries: Sequence[FstabEntry]) -> dict[str, Region]:
     """Return what is meant by names like /dev/vda2, which are of another machine, where that is beyond doubt.
 
     They must all be of one disk, the root's (if it is one of them) must be the number of the root,
-    and each partition must hold what its entry says.
+    each partition must hold what its entry says, and no other entry name it in a way that lasts.
     """
     matches = [(entry, _DEVICE.fullmatch(entry.source)) for entry in entries]
     named = [(entry, match.group(1), int(match.group(2))) for entry, match in matches if match]
@@ -85,7 +85,9 @@ def by_device(seen: Contents, root: Region, entries: Iterable[FstabEntry]) -> di
         return {}
     if any(entry.path == "/" and number != root.partition for entry, _disk, number in named):
         return {}
-    numbers = {region.partition: region for region in seen.regions}
+    known = contents.names(seen)
+    lasting = [known.get(fstab.normal_source(entry.source)) for entry in entries]
+    numbers = {region.partition: region for region in seen.regions if region not in lasting}
     return {
         entry.source: numbers[number]
         for entry, _disk, number in named
