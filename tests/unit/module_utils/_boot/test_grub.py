@@ -20,6 +20,7 @@ from ansible_collections.voc.cluster.tests.unit.images import (
     make_disk,
     make_efi_disk,
     make_ext,
+    make_xfs_head,
     plan_single,
     whole,
 )
@@ -146,6 +147,24 @@ def test_a_configuration_boots_every_kernel_by_its_uuid(tmp_path: Path) -> None:
     assert "menuentry 'Debian GNU/Linux 13, Linux 6.1.0' {" in text
     assert f"linux /boot/vmlinuz-6.1.0 root=UUID={UUID} ro quiet\n" in text
     assert "initrd /boot/initrd.img-5.10\n" in text
+
+
+def test_paths_are_those_of_the_filesystem_that_grub_sees(loader: BootLoader) -> None:
+    home = grub.Home(UUID, "xfs", "/boot")
+    text = grub.config([KERNEL], home, "ro", "Debian")
+    assert "linux /vmlinuz-6.1.0 ro\n" in text
+    assert "initrd /initrd.img-6.1.0\n" in text
+    assert home.path(grub.CONFIG_PATH) == "/grub/grub.cfg"
+    # The early configuration and the driver are within the loader.
+    assert grub.make(PopenRunner(), home).core != loader.core
+
+
+def test_features_of_xfs_are_told_by_number(tmp_path: Path) -> None:
+    fine = make_xfs_head(tmp_path / "fine", incompatible=0x3F)
+    grub.require_readable(filesystems.require(whole(fine), ["xfs", "btrfs"]), "image")
+    newer = make_xfs_head(tmp_path / "newer", incompatible=0x4B)
+    with pytest.raises(InputError, match=r"with the features 0x40; .*mkfs.xfs -i exchange=0"):
+        grub.require_readable(filesystems.require(whole(newer), ["xfs", "btrfs"]), "image")
 
 
 HOSTILE = st.text(st.sampled_from("'\"\\$;{}`()#\n a") | st.characters(codec="utf-8"), max_size=30)
