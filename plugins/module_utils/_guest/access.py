@@ -59,7 +59,7 @@ def locate(runner: Runner, image: str, access: str = "auto", number: int | None 
         if not any(place.path == "/boot" for place in places) and not _has_kernel(files, "/boot"):
             placed = [place.region for place in places]
             places += _boot_by_kernel(runner, [region for region in rest if region not in placed])
-    return replace(alone, places=(*alone.places, *places))
+    return replace(alone, places=(*alone.places, *sorted(places, key=lambda place: place.path.count("/"))))
 
 
 def _resolved(files: GuestTree, places: Sequence[Place]) -> list[Place]:
