@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -102,6 +103,9 @@ def _names(seen: Contents, region: Region) -> Iterator[str]:
         yield f"UUID={found.uuid}"
     if found and found.label:
         yield f"LABEL={found.label}"
+    if seen.table and seen.table.label == "dos" and re.fullmatch("0x[0-9a-fA-F]{1,8}", seen.table.id or ""):
+        # The kernel makes one of the disk's identifier and the number (block/partitions/msdos.c).
+        yield f"PARTUUID={int(seen.table.id or '', 16):08x}-{region.partition or 0:02x}"
     for part in seen.table.partitions if seen.table else ():
         if part.number == region.partition and part.uuid:
             yield f"PARTUUID={part.uuid.lower()}"

@@ -92,6 +92,14 @@ def test_a_partition_image_has_no_places() -> None:
     assert places.from_fstab(Contents(1, None, (alone,)), alone, entries) == []
 
 
+def test_partitions_of_a_dos_table_have_identifiers_of_the_disks() -> None:
+    seen = Contents(10 << 20, Table("dos", PARTITIONS, id="0x00c0ffee"), REGIONS)
+    assert placed("PARTUUID=00c0ffee-02 /boot ext4", seen) == {"/boot": 2}
+    assert placed("PARTUUID=00C0FFEE-05 /boot ext3", seen) == {"/boot": 5}
+    for other in ("00c0ffef-02", "00c0ffee-2", "00c0ffee-07"):
+        assert placed(f"PARTUUID={other} /boot ext4", seen) == {}
+
+
 SOURCES = st.one_of(
     st.builds("/dev/{}{}".format, st.sampled_from(["vda", "sdb", "nvme0n1p"]), st.integers(0, 999)),
     st.builds("{}={}".format, st.sampled_from(["UUID", "LABEL"]), st.sampled_from(["uuid-2", "uuid-5", "l5", ""])),
@@ -139,3 +147,20 @@ def test_device_names_become_lasting_ones_once() -> None:
         "# voc.cluster: no such device in this image: /dev/sda9 /data ext4 defaults 0 2\n"
     )
     assert fstab.adapt(adapted, root, there, renamed) == (adapted, [])
+
+
+@given(st.lists(ENTRIES.filter(lambda entry: entry.source.isprintable() and entry.path.isprintable()), max_size=6))
+def test_an_adapted_fstab_is_left_as_it_is(entries: list[fstab.FstabEntry]) -> None:
+    text = "".join(f"{entry.line}\n" for entry in entries if all((entry.source, entry.path, entry.type)))
+    root = fstab.FstabEntry("UUID=uuid-4", "/", "xfs")
+    there = {f"UUID=uuid-{number}" for number in range(1, 6)}
+
+    def adapt(before: str) -> str:
+        devices = places.by_device(DISK, REGIONS[ROOT - 1], fstab.parse(before))
+        renamed = {source: f"UUID=uuid-{found.partition}" for source, found in devices.items()}
+        return fstab.adapt(before, root, there, renamed)[0]
+
+    adapted = adapt(text)
+    assert adapt(adapted) == adapted
+    named = [entry.source for entry in fstab.parse(adapted) if entry.source.startswith("/dev/")]
+    assert all("noauto" in entry.options for entry in fstab.parse(adapted) if entry.source in named)
