@@ -103,12 +103,19 @@ partition_table:
     sector_size: 512
     partitions: [{number: 1, start: 2048, size: 8386560, type: "83", bootable: true}]
 filesystems:
-  description: The filesystems that were recognised; offsets and sizes in bytes.
+  description:
+    - The filesystems that were recognised; offsets and sizes in bytes.
+    - The C(path) is where one belongs in the guest's tree; V(none) for swap and the like.
   returned: success
   type: list
   elements: dict
   sample:
-    - {partition: 1, offset: 1048576, size: 1073741824, type: ext4, uuid: 0f2c4a6e-0000-4000-8000-000000000001}
+    - partition: 1
+      offset: 1048576
+      path: /
+      size: 1073741824
+      type: ext4
+      uuid: 0f2c4a6e-0000-4000-8000-000000000001
 guest:
   description: What the files say about the system, when the image is raw and its root filesystem could be read.
   returned: success
@@ -168,6 +175,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ARGUMENT_SPEC
 from ansible_collections.voc.cluster.plugins.module_utils._image.convert import examine
 from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
@@ -218,11 +226,18 @@ def describe(inspection: Inspection | None) -> dict[str, t.Any]:
             "summary": [],
         }
     table = inspection.contents.table
+    places = () if isinstance(inspection.spread, ImageError) else inspection.spread.places
+    paths = {place.region.volume: place.path for place in places}
     return {
         "layout": inspection.contents.layout,
         **({"partition_table": asdict(table)} if table else {}),
         "filesystems": [
-            {"partition": region.partition, "offset": region.volume.offset, **asdict(region.filesystem)}
+            {
+                "partition": region.partition,
+                "offset": region.volume.offset,
+                "path": paths.get(region.volume),
+                **asdict(region.filesystem),
+            }
             for region in inspection.contents.regions
             if region.filesystem
         ],
