@@ -47,6 +47,16 @@ options:
     required: true
 """
 
+    ROOT = r"""
+options:
+  root:
+    description:
+      - The number of the partition with the root filesystem.
+      - Without it the root is the one filesystem of its kind, or the one of several that holds a system. Others belong
+        where the guest's fstab mounts them, and so they are one tree here.
+    type: int
+"""
+
     OUTPUT = r"""
 options:
   subformat:
@@ -90,7 +100,8 @@ options:
       - How the files in the image are reached.
       - V(ext) uses e2fsprogs on the image file. It needs no root, no loop device and no mount.
       - V(mounted) mounts the image for this module alone. It needs root.
-      - V(auto) takes V(ext) where the filesystem is ext2, ext3 or ext4, and else V(mounted).
+      - V(auto) takes V(ext) where the guest's filesystems are ext2, ext3 or ext4, and else V(mounted). An ordinary user
+        reaches those that are ext.
     type: str
     choices: [auto, ext, mounted]
     default: auto

@@ -9,18 +9,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._boot import grub, pygrub, uefi
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import (
+    DamagedImageError,
+    GuestError,
+    ImageError,
+    InputError,
+    ToolError,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system
-from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate, open_guest
+from ansible_collections.voc.cluster.plugins.module_utils._guest.places import Spread
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Guest
-from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems
+from ansible_collections.voc.cluster.plugins.module_utils._guest.verify import verify
+from ansible_collections.voc.cluster.plugins.module_utils._image import contents
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Contents
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,7 @@ class Inspection:
     """A raw image, looked into.
 
     Attributes:
-        root: where the root filesystem is; None when that cannot be told, or
-            only a mount could read it.
+        spread: where the guest's filesystems are; the reason when that cannot be told, or they cannot be read.
         guest: what is in there.
         firmware: the firmwares for which it has a boot loader: ``bios``, ``uefi``.
         missing: what the image lacks to boot by itself.
@@ -37,15 +43,18 @@ class Inspection:
     """
 
     contents: Contents
-    root: Volume | None
+    spread: Spread | ImageError
     guest: Guest | None
     firmware: tuple[str, ...]
     missing: tuple[str, ...]
     pygrub_obstacle: str | None
 
 
-def inspect_raw(runner: Runner, path: str) -> Inspection:
-    """Look into a raw image, without a mount and without running any of its programs.
+def inspect_raw(runner: Runner, path: str, access: str = "auto", number: int | None = None) -> Inspection:
+    """Look into a raw image; nothing is written to it, and none of its programs is run.
+
+    Args:
+        access, number: see `access.locate`.
 
     Raises:
         InputError: there is nothing in it to recognise.
@@ -57,15 +66,17 @@ def inspect_raw(runner: Runner, path: str) -> Inspection:
             where=path,
             hint="give a disk or partition image",
         )
-    root = _readable_root(seen, path)
-    guest = None
-    obstacle: str | None = "its root filesystem could not be read"
-    if root:
-        with ExtTree(runner, root) as files:
-            guest = system.inspect(files)
-            obstacle = pygrub.obstacle(files, guest)
     firmware = tuple(_firmware(runner, path, seen))
-    return Inspection(seen, root, guest, firmware, tuple(_missing(seen, guest, firmware)), obstacle)
+    with ExitStack() as stack:
+        try:
+            spread = locate(runner, path, access, number)
+            files = stack.enter_context(open_guest(runner, spread, access, writable=False))
+        except (DamagedImageError, GuestError, InputError, ToolError) as error:
+            obstacle = "its root filesystem could not be read"
+            return Inspection(seen, error, None, firmware, tuple(_missing(seen, None, firmware)), obstacle)
+        guest = system.inspect(files)
+        unbootable = pygrub.obstacle(files, guest, spread.holding("/boot").path)
+    return Inspection(seen, spread, guest, firmware, tuple(_missing(seen, guest, firmware)), unbootable)
 
 
 def _firmware(runner: Runner, path: str, seen: Contents) -> Iterator[str]:
@@ -77,15 +88,6 @@ def _firmware(runner: Runner, path: str, seen: Contents) -> Iterator[str]:
     with suppress(DamagedImageError, InputError):
         if uefi.has_loader(runner, seen.table, path):
             yield "uefi"
-
-
-def _readable_root(seen: Contents, path: str) -> Volume | None:
-    """Return where the root filesystem is, if it can be told and read without a mount."""
-    try:
-        region = contents.root_region(seen, path)
-    except (GuestError, InputError):
-        return None
-    return region.volume if region.filesystem and region.filesystem.is_ext else None
 
 
 def _missing(seen: Contents, guest: Guest | None, firmware: tuple[str, ...]) -> list[str]:
@@ -154,10 +156,10 @@ def require_bootable(runner: Runner, path: str, inspection: Inspection | None, f
         GuestError: something is missing.
         DamagedImageError: the filesystem has errors.
     """
-    if inspection is None or inspection.root is None:
-        raise InputError(
-            "its root filesystem cannot be checked", where=path, hint="give a raw disk image with one ext filesystem"
-        )
+    if inspection is None:
+        raise InputError("its root filesystem cannot be checked", where=path, hint="give a raw disk image")
+    if isinstance(inspection.spread, ImageError):
+        raise inspection.spread
     if inspection.missing:
         raise GuestError(
             f"the image has no {', no '.join(inspection.missing)}",
@@ -172,7 +174,8 @@ def require_bootable(runner: Runner, path: str, inspection: Inspection | None, f
             where=path,
             hint="use image_boot with this firmware",
         )
-    filesystems.verify(runner, inspection.root)
+    for place in inspection.spread.places:
+        verify(runner, place.region, path)
 
 
 __all__ = ["Inspection", "inspect_raw", "require_bootable", "summary"]

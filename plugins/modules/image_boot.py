@@ -15,14 +15,17 @@ description:
   - For BIOS, GRUB goes before the first partition of a DOS table, or into the BIOS boot partition of a GPT. For UEFI,
     it goes into the EFI system partition as C(EFI/BOOT/BOOTX64.EFI), which every firmware starts; it is not signed, so
     Secure Boot must be off.
-  - Nothing is mounted and no program of the guest is run. The image must have a kernel with its initramfs already,
-    see M(voc.cluster.image_packages).
-  - Entries of fstab for devices that are not in the image become comments, for they would hold up the boot.
+  - No program of the guest is run, and nothing is mounted unless the guest is on xfs or btrfs. The image must have a
+    kernel with its initramfs already, see M(voc.cluster.image_packages).
+  - Where C(/boot) is a filesystem of its own, GRUB's configuration goes there.
+  - Entries of fstab for devices that are not in the image become comments, for they would hold up the boot. Device
+    names of another machine, like C(/dev/vda2), become UUIDs where it is beyond doubt which partition they mean.
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.access
+  - voc.cluster._attributes.root
   - voc.cluster._attributes.limits
 attributes:
   check_mode:
@@ -53,8 +56,9 @@ options:
   drivers:
     description:
       - The drivers that the site's hypervisors ask for. Add V(ahci), V(nvme) or others where they do.
-      - The kernel that is booted by default must have each of them built in or in its initramfs; a network driver may
-        also wait in its modules. A kernel that lacks one is refused and the driver is named.
+      - The kernel that is booted by default must have each of them, and that of the root filesystem, built in or in its
+        initramfs; a network driver may also wait in its modules. A kernel that lacks one is refused and the driver is
+        named.
     type: list
     elements: str
     default: [virtio_blk, virtio_net, virtio_pci, virtio_scsi]
@@ -109,7 +113,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.voc.cluster.plugins.module_utils._boot import bootable
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import printable
-from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, open_tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ARGUMENT_SPEC, open_guest
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import result
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
@@ -118,8 +122,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS,
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
     image = options["image"]
-    disk = bootable.examine(runner, image)
-    with locked(image), open_tree(runner, disk.root, disk.filesystem, options["access"]) as files:
+    access = options["access"]
+    disk = bootable.examine(runner, image, access, options["root"])
+    with locked(image), open_guest(runner, disk.spread, access, writable=not module.check_mode) as files:
         boot = bootable.plan_boot(
             runner,
             disk,
@@ -145,7 +150,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "image": {"type": "path", "required": True},
-            "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
+            **ARGUMENT_SPEC,
             "firmware": {"type": "str", "choices": list(bootable.FIRMWARE), "default": "bios"},
             "kernel_options": {
                 "type": "list",

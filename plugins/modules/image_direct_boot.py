@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.access
+  - voc.cluster._attributes.root
   - voc.cluster._attributes.limits
 attributes:
   check_mode:
@@ -82,19 +83,20 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.voc.cluster.plugins.module_utils._boot import direct, initramfs, kernel
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system
-from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, open_tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ARGUMENT_SPEC, locate, open_guest
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
-from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import require_uuid
+from ansible_collections.voc.cluster.plugins.module_utils._image.contents import ROOTS
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import require, require_uuid
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
     image = options["image"]
-    volume, found = root_volume(runner, image)
-    command_line = kernel.command_line(require_uuid(found, volume), options["kernel_options"])
-    with locked(image), open_tree(runner, volume, found, options["access"]) as files:
+    spread = locate(runner, image, options["access"], options["root"])
+    found = require(spread.root.volume, ROOTS)
+    command_line = kernel.command_line(require_uuid(found, spread.root.volume), options["kernel_options"])
+    with locked(image), open_guest(runner, spread, options["access"], writable=False) as files:
         chosen = kernel.choose(system.inspect(files), image)[0]
         initramfs.require(runner, files, chosen, options["drivers"], image)
         written = direct.export(files, chosen, command_line, options["dest"], apply=not module.check_mode)
@@ -112,7 +114,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "image": {"type": "path", "required": True},
-            "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
+            **ARGUMENT_SPEC,
             "dest": {"type": "path", "required": True},
             "kernel_options": {
                 "type": "list",

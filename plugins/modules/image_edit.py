@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.access
+  - voc.cluster._attributes.root
   - voc.cluster._attributes.limits
 attributes:
   check_mode:
@@ -187,17 +188,16 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, change_guest
+from ansible_collections.voc.cluster.plugins.module_utils._guest import access
 from ansible_collections.voc.cluster.plugins.module_utils._guest.edits import ARGUMENT_SPEC, plan_edits
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
-    return change_guest(
+    return access.change_guest(
         runner,
-        options["image"],
-        options["access"],
+        options,
         lambda plan: plan_edits(plan, options["edits"]),
         apply=not module.check_mode,
     )
@@ -207,7 +207,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "image": {"type": "path", "required": True},
-            "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
+            **access.ARGUMENT_SPEC,
             "edits": {
                 "type": "list",
                 "elements": "dict",

@@ -38,7 +38,8 @@ options:
   partition:
     description:
       - The number of the partition.
-      - Without it the one with the root filesystem, the only ext, xfs or btrfs filesystem of the image.
+      - Without it the one with the root filesystem, the only ext, xfs or btrfs filesystem of the image, or the only one
+        of several that holds a system.
     type: int
   force:
     description: Write O(dest) even when it exists.

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.access
+  - voc.cluster._attributes.root
   - voc.cluster._attributes.limits
 attributes:
   check_mode:
@@ -68,7 +69,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._guest import generalize
-from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, change_guest
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ARGUMENT_SPEC, change_guest
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 
 
@@ -77,8 +78,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     operations = generalize.select(options["operations"])
     outcome = change_guest(
         runner,
-        options["image"],
-        options["access"],
+        options,
         lambda plan: generalize.clean(plan, operations),
         apply=not module.check_mode,
     )
@@ -90,7 +90,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "image": {"type": "path", "required": True},
-            "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
+            **ARGUMENT_SPEC,
             "operations": {"type": "list", "elements": "str", "default": ["defaults"]},
             "limits": LIMITS,
         },

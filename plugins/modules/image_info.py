@@ -11,14 +11,18 @@ short_description: Tell what an image is and what is in it
 version_added: 0.1.0
 description:
   - Tells the format, layout, partition table, filesystems and guest system of an image, by its bytes.
-  - No program of the guest is run and nothing is mounted.
+  - No program of the guest is run and nothing is written to the image. Nothing is mounted where the guest is on ext2,
+    ext3 or ext4; xfs and btrfs are looked into by root, in a private mount that writes nothing.
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.info
+  - voc.cluster._attributes.access
+  - voc.cluster._attributes.root
   - voc.cluster._attributes.limits
 requirements:
   - e2fsprogs
+  - xfsprogs or btrfs-progs, to verify these filesystems
   - mtools, for disks with an EFI system partition
 options:
   path:
@@ -35,8 +39,8 @@ options:
     default: 16T
   verify:
     description:
-      - Check the root filesystem, changing nothing, and require what a release needs.
-      - The image must be a raw disk image with a boot loader and a kernel, on a filesystem without errors.
+      - Check the filesystems of the guest, changing nothing, and require what a release needs.
+      - The image must be a raw disk image with a boot loader and a kernel, on filesystems without errors.
     type: bool
     default: false
   firmware:
@@ -99,12 +103,19 @@ partition_table:
     sector_size: 512
     partitions: [{number: 1, start: 2048, size: 8386560, type: "83", bootable: true}]
 filesystems:
-  description: The filesystems that were recognised; offsets and sizes in bytes.
+  description:
+    - The filesystems that were recognised; offsets and sizes in bytes.
+    - The C(path) is where one belongs in the guest's tree; V(none) for swap and the like.
   returned: success
   type: list
   elements: dict
   sample:
-    - {partition: 1, offset: 1048576, size: 1073741824, type: ext4, uuid: 0f2c4a6e-0000-4000-8000-000000000001}
+    - partition: 1
+      offset: 1048576
+      path: /
+      size: 1073741824
+      type: ext4
+      uuid: 0f2c4a6e-0000-4000-8000-000000000001
 guest:
   description: What the files say about the system, when the image is raw and its root filesystem could be read.
   returned: success
@@ -164,7 +175,8 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import printable
+from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, printable
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ARGUMENT_SPEC
 from ansible_collections.voc.cluster.plugins.module_utils._image.convert import examine
 from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
 from ansible_collections.voc.cluster.plugins.module_utils._inspect import (
@@ -183,7 +195,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
         declared=options["format"],
         max_virtual_size=parse_size(options["max_virtual_size"], "max_virtual_size"),
     )
-    inspection = inspect_raw(runner, options["path"]) if source.probe.name == "raw" else None
+    inspection = _inspect(runner, options) if source.probe.name == "raw" else None
     if options["verify"]:
         require_bootable(runner, options["path"], inspection, options["firmware"])
     return {
@@ -195,6 +207,10 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
         "virtual_size": source.virtual_size,
         **describe(inspection),
     }
+
+
+def _inspect(runner: Runner, options: dict[str, t.Any]) -> Inspection:
+    return inspect_raw(runner, options["path"], options["access"], options["root"])
 
 
 def describe(inspection: Inspection | None) -> dict[str, t.Any]:
@@ -210,11 +226,18 @@ def describe(inspection: Inspection | None) -> dict[str, t.Any]:
             "summary": [],
         }
     table = inspection.contents.table
+    places = () if isinstance(inspection.spread, ImageError) else inspection.spread.places
+    paths = {place.region.volume: place.path for place in places}
     described = {
         "layout": inspection.contents.layout,
         **({"partition_table": asdict(table)} if table else {}),
         "filesystems": [
-            {"partition": region.partition, "offset": region.volume.offset, **asdict(region.filesystem)}
+            {
+                "partition": region.partition,
+                "offset": region.volume.offset,
+                "path": paths.get(region.volume),
+                **asdict(region.filesystem),
+            }
             for region in inspection.contents.regions
             if region.filesystem
         ],
@@ -242,6 +265,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "format": {"type": "str", "choices": list(FORMATS)},
             "max_virtual_size": {"type": "str", "default": "16T"},
+            **ARGUMENT_SPEC,
             "verify": {"type": "bool", "default": False},
             "firmware": {"type": "str", "choices": ["bios", "uefi", "both"]},
             "limits": LIMITS,

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
   - voc.cluster._attributes.access
+  - voc.cluster._attributes.root
   - voc.cluster._attributes.limits
 attributes:
   check_mode:
@@ -85,25 +86,26 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.voc.cluster.plugins.module_utils._boot import bundle
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ACCESS, open_tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ARGUMENT_SPEC, locate, open_guest
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
-from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
     image = options["image"]
-    volume, found = root_volume(runner, image)
+    spread = locate(runner, image, options["access"], options["root"])
     beside = os.path.dirname(os.path.abspath(image))
     with locked(image), tempfile.TemporaryDirectory(prefix=".voc-kernel-", dir=beside) as folder:
         kernel = bundle.unpack(runner, options["bundle"], folder)
-        with open_tree(runner, volume, found, options["access"]) as files:
+        with open_guest(runner, spread, options["access"], writable=not module.check_mode) as files:
             if not options["force"]:
                 bundle.require_match(kernel.manifest, system.inspect(files), image)
             plan = bundle.plan_install(files, kernel)
             changes = plan.changes()
-            bundle.require_room(changes, found.free, image)
+            for place in spread.places:
+                own = [change for change in changes if spread.holding(change.path) is place]
+                bundle.require_room(own, place.region.free, image)
             if changes and not module.check_mode:
                 plan.apply()
     written = sum(isinstance(change, tree.PutHostFile) for change in changes)
@@ -129,7 +131,7 @@ def main() -> None:
             "image": {"type": "path", "required": True},
             "bundle": {"type": "path", "required": True},
             "force": {"type": "bool", "default": False},
-            "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
+            **ARGUMENT_SPEC,
             "limits": LIMITS,
         },
         supports_check_mode=True,

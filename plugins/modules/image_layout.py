@@ -12,8 +12,9 @@ version_added: 0.1.0
 description:
   - Makes a disk with a DOS or GPT partition table, copies the blocks of the source's partitions into it, checks the
     root filesystem and lets it grow to fill the rest of the disk.
-  - Files are not looked at. For ext2, ext3 and ext4 nothing is mounted, no loop device is used, and root is not
-    needed. Letting xfs and btrfs grow needs root, for only the kernel can do it, in a private mount.
+  - Files are not looked at but to tell the root from other filesystems. For ext2, ext3 and ext4 nothing is mounted, no
+    loop device is used, and root is not needed. Letting xfs and btrfs grow needs root, for only the kernel can do it,
+    in a private mount.
   - Filesystems keep their UUIDs and labels. Where the kind of table stays the same, so do the identifiers of the
     disk and of its partitions.
   - Every partition begins at a whole MiB, in the order of the source, but the root comes last, so that it can grow.
@@ -84,8 +85,8 @@ options:
   partitions:
     description:
       - More partitions for the disk, before the one of the root, in this order.
-      - The guest's fstab is not changed, see M(voc.cluster.image_edit). M(voc.cluster.image_boot) starts disks with
-        one ext filesystem.
+      - The guest's fstab gets an entry, by UUID, for every one with a O(partitions[].path) and for swap, and the guest
+        the mount points. For a root on xfs or btrfs that needs root.
     type: list
     elements: dict
     default: []
@@ -101,10 +102,14 @@ options:
       size:
         description: Its size, for example V(2G). Without it, that of what is copied.
         type: str
+      path:
+        description: Where the guest mounts it. Without it the guest is not told. Swap has none and is always told.
+        type: str
   root:
     description:
       - The number of the partition with the root filesystem, for a disk image on which it cannot be told.
-      - Without it the root is the only filesystem of these kinds in the image.
+      - Without it the root is the only filesystem of these kinds in the image, or the only one of several that holds a
+        system. Among several on xfs or btrfs only a private mount, and so root, can tell.
     type: int
   force:
     description: Write O(dest) even when it exists.
@@ -141,7 +146,7 @@ EXAMPLES = r"""
     size: 20G
     partitions:
       - {type: swap, size: 2G}
-      - {type: data, src: /srv/vo/data.img}
+      - {type: data, src: /srv/vo/data.img, path: /data}
 
 - name: Give a disk more room and a DOS table
   voc.cluster.image_layout:
@@ -203,9 +208,12 @@ partitions:
     uuid:
       description: The UUID of what is in it, where that is known; V(none) in check mode.
       type: str
+    path:
+      description: Where the guest was told to mount it, for swap the word C(none); V(none) where it was not told.
+      type: str
   sample:
-    - {number: 1, role: bios, offset: 1048576, size: 1048576, uuid: null}
-    - {number: 2, role: root, offset: 2097152, size: 8586788864, uuid: 0f2c4a6e-0000-4000-8000-000000000001}
+    - {number: 1, role: bios, offset: 1048576, size: 1048576, uuid: null, path: null}
+    - {number: 2, role: root, offset: 2097152, size: 8586788864, uuid: 0f2c4a6e-0000-4000-8000-000000000001, path: null}
 """
 
 import os
@@ -215,6 +223,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import called
+from ansible_collections.voc.cluster.plugins.module_utils._guest.added import introduce, require_possible
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import (
@@ -245,15 +254,28 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
             shrink=options["shrink"],
             sector_size=options["sector_size"],
             extras=tuple(
-                layout.Extra(extra["type"], extra["src"], _size(extra, "size")) for extra in options["partitions"]
+                layout.Extra(extra["type"], extra["src"], _size(extra, "size"), extra["path"])
+                for extra in options["partitions"]
             ),
         ),
     )
+    added = {
+        part.number: piece.path
+        for piece, part in zip(planned.pieces, planned.table.partitions)
+        if piece.path is not None
+    }
+    if added:
+        require_possible(planned.filesystem, options["src"])
     changed = options["force"] or not os.path.exists(options["dest"])
     uuid = planned.filesystem.uuid
     uuids: list[str | None] = [None] * len(planned.pieces)
     if changed and not check_mode:
-        layout.build(runner, planned, options["dest"])
+        layout.build(
+            runner,
+            planned,
+            options["dest"],
+            lambda disk: introduce(runner, disk, planned.root.number, added) if added else None,
+        )
         uuids = [_uuid(planned.table, part, options["dest"]) for part in planned.table.partitions]
         uuid = uuids[-1]
     return {
@@ -271,6 +293,7 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
                 "offset": planned.table.offset(part),
                 "size": planned.table.length(part),
                 "uuid": made,
+                "path": piece.path,
             }
             for piece, part, made in zip(planned.pieces, planned.table.partitions, uuids)
         ],
@@ -306,6 +329,7 @@ def main() -> None:
                     "type": {"type": "str", "choices": ["boot", "data", "swap"], "required": True},
                     "src": {"type": "path"},
                     "size": {"type": "str"},
+                    "path": {"type": "str"},
                 },
             },
             "force": {"type": "bool", "default": False},

@@ -18,6 +18,7 @@ author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
   - voc.cluster._attributes.image
+  - voc.cluster._attributes.root
   - voc.cluster._attributes.limits
 attributes:
   check_mode:
@@ -60,21 +61,19 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._guest import packages
-from ansible_collections.voc.cluster.plugins.module_utils._guest.access import open_tree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate, mounted_guest, open_guest
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
-from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbox
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     image, names = module.params["image"], module.params["name"]
-    volume, found = root_volume(runner, image)
-    with open_tree(runner, volume, found) as files:
+    spread = locate(runner, image, number=module.params["root"])
+    with open_guest(runner, spread, writable=False) as files:
         absent = packages.missing(files, names)
     if absent and not module.check_mode:
-        with locked(image), mounted(runner, volume, found.type) as root, sandbox(runner, root, network=True) as box:
+        with locked(image), mounted_guest(runner, spread) as root, sandbox(runner, root, network=True) as box:
             packages.install(box, absent)
     listed = "".join(f"{name}\n" for name in absent)
     return {
@@ -88,6 +87,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "image": {"type": "path", "required": True},
+            "root": {"type": "int"},
             "name": {"type": "list", "elements": "str", "required": True},
             "limits": LIMITS,
         },

@@ -19,10 +19,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._boot import bootable,
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import packages, system
-from ansible_collections.voc.cluster.plugins.module_utils._guest.access import open_tree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate, mounted_guest, open_guest
 from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems
-from ansible_collections.voc.cluster.plugins.module_utils._image.contents import root_volume
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbox
 from ansible_collections.voc.cluster.tests.unit.images import make_efi_disk
 
@@ -42,15 +40,14 @@ def partition(runner: Runner, sample: Path, tmp_path_factory: pytest.TempPathFac
     """Return a copy of the sample with a kernel in it."""
     image = tmp_path_factory.mktemp("kernel") / "partition.img"
     tool("cp", "--sparse=always", sample, image)
-    volume, found = root_volume(runner, str(image))
-    with mounted(runner, volume, found.type) as root, sandbox(runner, root, network=True) as box:
+    with mounted_guest(runner, locate(runner, str(image))) as root, sandbox(runner, root, network=True) as box:
         packages.install(box, ["linux-image-cloud-amd64"])
     return image
 
 
 def make_bootable(runner: Runner, disk: Path, firmware: str) -> None:
     seen = bootable.examine(runner, str(disk))
-    with open_tree(runner, seen.root, seen.filesystem) as files:
+    with open_guest(runner, seen.spread) as files:
         bootable.apply(bootable.plan_boot(runner, seen, files, CONSOLE, firmware=firmware, drivers=DRIVERS))
 
 
@@ -116,8 +113,7 @@ def test_a_release_for_large_sectors_boots_on_them(sample: Path, kernel_bundle: 
 
 @pytest.mark.parametrize("access", ["ext", "mounted"])
 def test_a_flavour_without_a_driver_is_named(runner: Runner, partition: Path, access: str) -> None:
-    volume, found = root_volume(runner, str(partition))
-    with open_tree(runner, volume, found, access) as files:
+    with open_guest(runner, locate(runner, str(partition)), access) as files:
         (installed,) = kernel.choose(system.inspect(files), "disk")
         wanted = [*DRIVERS, "e1000", "mptspi"]
         with pytest.raises(GuestError) as caught:
@@ -128,9 +124,10 @@ def test_a_flavour_without_a_driver_is_named(runner: Runner, partition: Path, ac
 
 
 def test_a_partition_image_boots_by_its_kernel_alone(runner: Runner, partition: Path, tmp_path: Path) -> None:
-    volume, found = root_volume(runner, str(partition))
-    line = kernel.command_line(filesystems.require_uuid(found, volume), CONSOLE)
-    with open_tree(runner, volume, found) as files:
+    spread = locate(runner, str(partition))
+    volume = spread.root.volume
+    line = kernel.command_line(filesystems.require_uuid(filesystems.require_ext(volume), volume), CONSOLE)
+    with open_guest(runner, spread) as files:
         (installed,) = kernel.choose(system.inspect(files), "disk")
         direct.export(files, installed, line, str(tmp_path), apply=True)
     log = tmp_path / "serial.log"

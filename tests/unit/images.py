@@ -67,20 +67,38 @@ def make_endless_ext(path: Path, tree: Path | None = None) -> Path:
     return path
 
 
-def make_disk(path: Path, filesystem: Path) -> Path:
-    """Make a DOS disk image whose one partition holds a filesystem image.
+def make_disk(path: Path, *filesystems: Path) -> Path:
+    """Make a DOS disk image whose partitions hold filesystem images, one after the other.
 
     The table is written here: sfdisk waits for the disk at every call.
     """
-    data = filesystem.read_bytes()
-    length = -(-len(data) // MIB) * MIB
-    entry = struct.pack("<B3sB3sII", 0x80, bytes(3), 0x83, bytes(3), MIB // 512, length // 512)
-    with path.open("wb") as disk:
-        disk.truncate(MIB + length)
+    entries, offset = [], MIB
+    with path.open("w+b") as disk:
+        for number, filesystem in enumerate(filesystems):
+            size = filesystem.stat().st_size
+            length = -(-size // MIB) * MIB
+            status = 0x80 if number == 0 else 0
+            entries.append(
+                struct.pack("<B3sB3sII", status, bytes(3), 0x83, bytes(3), offset // 512, length // 512),
+            )
+            disk.truncate(offset + length)
+            with filesystem.open("rb") as source:
+                copy_range(source.fileno(), disk.fileno(), source_offset=0, target_offset=offset, length=size)
+            offset += length
         disk.seek(446)
-        disk.write(entry + bytes(48) + b"\x55\xaa")
-        disk.seek(MIB)
-        disk.write(data)
+        disk.write(b"".join(entries).ljust(64, b"\0") + b"\x55\xaa")
+    return path
+
+
+def make_xfs_head(path: Path, *, size: int = 16 * MIB, incompatible: int = 0x3) -> Path:
+    """Make a file that begins as an XFS does: enough for those who only read superblocks."""
+    block = bytearray(512)
+    struct.pack_into(">4sIQ", block, 0, b"XFSB", 4096, size // 4096)
+    block[32:48] = bytes(range(1, 17))
+    struct.pack_into(">H", block, 100, 0xB4A5)  # version 5
+    struct.pack_into(">I", block, 216, incompatible)
+    path.write_bytes(bytes(block))
+    os.truncate(path, size)
     return path
 
 

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._boot import esp, grub, initramfs, kernel, uefi
-from ansible_collections.voc.cluster.plugins.module_utils._boot.grub import BootLoader
+from ansible_collections.voc.cluster.plugins.module_utils._boot.grub import BootLoader, Home
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, system, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, places, system, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate
 from ansible_collections.voc.cluster.plugins.module_utils._guest.fstab import FstabEntry
+from ansible_collections.voc.cluster.plugins.module_utils._guest.places import Spread
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Kernel
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
@@ -31,18 +33,19 @@ _ARCHITECTURES = ("x86_64", "i386")
 
 @dataclass(frozen=True)
 class BootDisk:
-    """A raw disk image that can be made to boot, and where its root filesystem is.
+    """A raw disk image that can be made to boot, and where its guest's filesystems are.
 
     Attributes:
-        sources: how an fstab can name what is on it.
+        root: the root filesystem, whose UUID is `uuid`.
+        home: where GRUB finds its configuration and the kernels: the root or a /boot of its own.
     """
 
     image: str
     table: Table
-    root: Volume
-    filesystem: Filesystem
+    spread: Spread
+    root: Filesystem
     uuid: str
-    sources: frozenset[str]
+    home: Home
 
 
 @dataclass(frozen=True)
@@ -83,19 +86,25 @@ class BootPlan:
         return bool(self.loaders.changing)
 
 
-def examine(runner: Runner, image: str) -> BootDisk:
+def examine(runner: Runner, image: str, access: str = "auto", number: int | None = None) -> BootDisk:
     """Look whether a raw image can be made to boot.
+
+    Args:
+        access, number: see `access.locate`.
 
     Raises:
         InputError: it is not a disk image, or GRUB cannot read its filesystem.
         GuestError: its root filesystem cannot be told, or has no UUID.
     """
-    root, found = contents.root_volume(runner, image)
-    seen = contents.look(runner, image)
-    if seen.table is None:
+    spread = locate(runner, image, access, number)
+    if spread.seen.table is None:
         raise InputError("it is a partition image", where=image, hint="make a disk of it with image_layout first")
+    boot = spread.holding(grub.CONFIG_PATH)
+    found = filesystems.require(boot.region.volume, contents.ROOTS)
     grub.require_readable(found, image)
-    return BootDisk(image, seen.table, root, found, filesystems.require_uuid(found, root), contents.sources(seen))
+    home = Home(filesystems.require_uuid(found, boot.region.volume), found.type, boot.path)
+    root = filesystems.require(spread.root.volume, contents.ROOTS)
+    return BootDisk(image, spread.seen.table, spread, root, filesystems.require_uuid(root, spread.root.volume), home)
 
 
 def plan_boot(
@@ -110,7 +119,7 @@ def plan_boot(
     """Work out how to make a disk boot.
 
     Args:
-        files: the tree of its root filesystem.
+        files: the guest's tree.
         options: what the kernel is given after the root filesystem.
         firmware: one of `FIRMWARE`.
         drivers: those that the kernel must have, in time to reach the root filesystem.
@@ -123,11 +132,12 @@ def plan_boot(
     if guest.architecture not in (None, *_ARCHITECTURES):
         raise GuestError(f"the guest is for {guest.architecture}, not for x86", where=disk.image)
     kernels = kernel.choose(guest, disk.image)
-    initramfs.require(runner, files, kernels[0], drivers, disk.image)
+    needed = [*drivers, *initramfs.filesystem_drivers(files, kernels[0], disk.root.type)]
+    initramfs.require(runner, files, kernels[0], needed, disk.image)
     loaders = _plan_loaders(runner, disk, firmware)
     command_line = kernel.command_line(disk.uuid, options)
     plan = Plan(files)
-    config = grub.config(kernels, disk.uuid, command_line, guest.name or "Linux")
+    config = grub.config(kernels, disk.home, command_line, guest.name or "Linux")
     plan.write(grub.CONFIG_PATH, config.encode("utf-8", "surrogateescape"))
     return BootPlan(
         runner=runner,
@@ -154,20 +164,30 @@ def _plan_loaders(runner: Runner, disk: BootDisk, firmware: str) -> Loaders:
     bios_loader, uefi_loader, system_partition = None, None, None
     changing = []
     if firmware in ("bios", "both"):
-        bios_loader = grub.locate(grub.make(runner, disk.uuid), disk.table, disk.image)
+        bios_loader = grub.locate(grub.make(runner, disk.home), disk.table, disk.image)
         if not grub.is_placed(bios_loader, disk.image):
             changing.append("bios")
     if firmware in ("uefi", "both"):
         system_partition = esp.locate(disk.table, disk.image)
-        uefi_loader = uefi.make(runner, disk.uuid)
+        uefi_loader = uefi.make(runner, disk.home)
         if not uefi.is_placed(runner, uefi_loader, system_partition):
             changing.append("uefi")
     return Loaders(bios_loader, uefi_loader, system_partition, tuple(changing))
 
 
 def _adapt_fstab(plan: Plan, disk: BootDisk) -> list[str]:
-    root = FstabEntry(f"UUID={disk.uuid}", "/", disk.filesystem.type, ("errors=remount-ro",), check=1)
-    text, switched_off = fstab.adapt(tree.read_text(plan, fstab.PATH) or "", root, disk.sources)
+    text = tree.read_text(plan, fstab.PATH) or ""
+    seen, entries = disk.spread.seen, fstab.parse(text)
+    renamed = {
+        source: f"UUID={region.filesystem.uuid}"
+        for source, region in places.by_device(seen, disk.spread.root, entries).items()
+        if region.filesystem and region.filesystem.uuid
+    }
+    options, check = (("errors=remount-ro",), 1) if disk.root.is_ext else (("defaults",), 0)
+    root = FstabEntry(f"UUID={disk.uuid}", "/", disk.root.type, options, check=check)
+    text, switched_off = fstab.adapt(text, root, contents.sources(seen), renamed)
+    if disk.home.mount_point not in ("/", *(entry.path for entry in fstab.parse(text))):
+        text = fstab.with_entry(text, places.fstab_entry(disk.home.uuid, disk.home.mount_point, disk.home.type))
     plan.write(fstab.PATH, text.encode("utf-8", "surrogateescape"))
     return switched_off
 

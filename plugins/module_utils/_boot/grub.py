@@ -17,6 +17,7 @@ grub-core/boot/i386/pc/boot.S and diskboot.S.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import struct
 import tempfile
@@ -25,6 +26,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, SpaceError, ToolError
+from ansible_collections.voc.cluster.plugins.module_utils._guest import composed
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Kernel
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import Table
@@ -34,7 +36,7 @@ CONFIG_PATH = "/boot/grub/grub.cfg"
 FOLDER = "/usr/lib/grub"
 _BIOS_PLATFORM = "i386-pc"
 _MODULES = (
-    *("part_msdos", "part_gpt", "ext2"),
+    *("part_msdos", "part_gpt"),
     *("search", "search_fs_uuid", "configfile", "normal", "linux"),
     *("serial", "terminal", "echo", "test", "minicmd", "reboot", "halt"),
 )
@@ -46,6 +48,29 @@ _BLOCK_LIST = 0x1F4  # in core.img: where its own rest lies: start, length, segm
 # Incompatible features of ext that GRUB's driver reads or may ignore
 # (GRUB, grub-core/fs/ext2.c: EXT2_DRIVER_SUPPORTED_INCOMPAT and _IGNORED_INCOMPAT).
 _READABLE_FEATURES = 0x2 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x2000 | 0x4000 | 0x10000
+
+
+# The same of XFS, for Debian 12's GRUB 2.06 and for 2.12 (grub-core/fs/xfs.c: XFS_SB_FEAT_INCOMPAT_SUPPORTED).
+_READABLE_XFS_FEATURES = 0x3F
+_DRIVERS = {"xfs": "xfs", "btrfs": "btrfs"}  # ext2 reads all the others that there are
+
+
+@dataclass(frozen=True)
+class Home:
+    """The filesystem that GRUB finds by its UUID, and that holds its configuration and the kernels.
+
+    Attributes:
+        type: by the names of libblkid.
+        mount_point: where it belongs in the guest.
+    """
+
+    uuid: str
+    type: str = "ext4"
+    mount_point: str = "/"
+
+    def path(self, path: str) -> str:
+        """Return the path of a guest's file in this filesystem, which GRUB sees alone."""
+        return composed.below(path, self.mount_point)
 
 
 @dataclass(frozen=True)
@@ -63,17 +88,18 @@ def require_readable(found: Filesystem, where: str) -> None:
     Raises:
         InputError: with the features in question.
     """
-    unreadable = found.incompatible & ~_READABLE_FEATURES
+    unreadable = found.incompatible & ~(_READABLE_FEATURES if found.is_ext else _READABLE_XFS_FEATURES)
     if unreadable:
+        without = "mke2fs -O ^feature" if found.is_ext else "mkfs.xfs -i exchange=0 -n parent=0"
         raise InputError(
             f"GRUB cannot read a filesystem with the features {unreadable:#x}",
             where=where,
-            hint="make the filesystem without them (mke2fs -O ^feature)",
+            hint=f"make the filesystem without them ({without})",
         )
 
 
-def make(runner: Runner, root_uuid: str) -> BootLoader:
-    """Build GRUB for BIOS and a root filesystem, which it finds by UUID on whatever disk.
+def make(runner: Runner, home: Home) -> BootLoader:
+    """Build GRUB for BIOS and the filesystem of its configuration, which it finds by UUID on whatever disk.
 
     Raises:
         ToolError: GRUB's files for BIOS are not on the builder.
@@ -83,10 +109,10 @@ def make(runner: Runner, root_uuid: str) -> BootLoader:
         raise ToolError("GRUB's files for BIOS are not installed", hint="install the package grub-pc-bin")
     with open(boot_path, "rb") as file:
         boot = file.read()
-    return BootLoader(boot, make_image(runner, _BIOS_PLATFORM, root_uuid, ("biosdisk",)))
+    return BootLoader(boot, make_image(runner, _BIOS_PLATFORM, home, ("biosdisk",)))
 
 
-def make_image(runner: Runner, platform: str, root_uuid: str, modules: Sequence[str]) -> bytes:
+def make_image(runner: Runner, platform: str, home: Home, modules: Sequence[str]) -> bytes:
     """Return GRUB in one piece for a platform: it looks for a filesystem by UUID and reads `CONFIG_PATH` there.
 
     Args:
@@ -94,13 +120,14 @@ def make_image(runner: Runner, platform: str, root_uuid: str, modules: Sequence[
     """
     with tempfile.TemporaryDirectory(prefix="voc-grub-") as folder:
         early, made = os.path.join(folder, "early.cfg"), os.path.join(folder, "grub.img")
+        config_path = home.path(CONFIG_PATH)
+        folder_path = posixpath.dirname(config_path)
         with open(early, "w", encoding="ascii") as text:
             text.write(
-                f"search.fs_uuid {root_uuid} root\nset prefix=($root)/boot/grub\nconfigfile ($root){CONFIG_PATH}\n"
+                f"search.fs_uuid {home.uuid} root\nset prefix=($root){folder_path}\nconfigfile ($root){config_path}\n"
             )
-        runner.run(
-            ["grub-mkimage", "-O", platform, "-p", "/boot/grub", "-c", early, "-o", made, *_MODULES, *modules],
-        )
+        needed = (*_MODULES, _DRIVERS.get(home.type, "ext2"), *modules)
+        runner.run(["grub-mkimage", "-O", platform, "-p", folder_path, "-c", early, "-o", made, *needed])
         with open(made, "rb") as file:
             return file.read()
 
@@ -185,9 +212,9 @@ def place(loader: BootLoader, path: str) -> None:
         disk.write(loader.boot[:_BOOT_CODE])
 
 
-def config(kernels: Sequence[Kernel], root_uuid: str, command_line: str, title: str) -> str:
+def config(kernels: Sequence[Kernel], home: Home, command_line: str, title: str) -> str:
     """Return grub.cfg: one entry a kernel, on the screen and on the first serial port."""
-    entries = "".join(_entry(kernel, root_uuid, command_line, title) for kernel in kernels)
+    entries = "".join(_entry(kernel, home, command_line, title) for kernel in kernels)
     return (
         "# Written by voc.cluster. Guests without GRUB's packages do not rewrite it.\n"
         "set default=0\n"
@@ -200,14 +227,14 @@ def config(kernels: Sequence[Kernel], root_uuid: str, command_line: str, title: 
     )
 
 
-def _entry(kernel: Kernel, root_uuid: str, command_line: str, title: str) -> str:
+def _entry(kernel: Kernel, home: Home, command_line: str, title: str) -> str:
     # The title comes from the guest; in single quotes only a quote is special.
     name = f"{title}, Linux {kernel.version}".replace("'", "")
     return (
         f"menuentry '{name}' {{\n"
-        f"  search --no-floppy --fs-uuid --set=root {root_uuid}\n"
-        f"  linux {_word(kernel.image)} {command_line}\n"
-        f"  initrd {_word(kernel.initramfs or '')}\n"
+        f"  search --no-floppy --fs-uuid --set=root {home.uuid}\n"
+        f"  linux {_word(home.path(kernel.image))} {command_line}\n"
+        f"  initrd {_word(home.path(kernel.initramfs or ''))}\n"
         "}\n"
     )
 
@@ -224,6 +251,7 @@ __all__ = [
     "CONFIG_PATH",
     "FOLDER",
     "BootLoader",
+    "Home",
     "config",
     "has_boot_code",
     "is_placed",

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import INSPECT, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, ImageError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Kernel
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._image.compression import unpack
@@ -46,6 +46,8 @@ _COMPRESSIONS = (
     (b"\x02\x21\x4c\x18", "lz4"),
     (b"\x5d\0\0", "lzma"),
 )
+# ext4's driver reads the older ones, too; before Linux 4.3 each had its own.
+_EXT_DRIVERS = {"ext2": ("ext4", "ext2"), "ext3": ("ext4", "ext3")}
 _MODULE = re.compile(r"([^/]+)\.ko(?:\.gz|\.xz|\.zst)?")
 
 # What to install where a flavour of a distribution's kernel lacks a driver, by the kernel's version.
@@ -110,6 +112,22 @@ def require(runner: Runner, files: GuestTree, kernel: Kernel, wanted: Collection
             where=where,
             hint="name it in the guest's /etc/initramfs-tools/modules, or to dracut with add_drivers, and rebuild it",
         )
+
+
+def filesystem_drivers(files: GuestTree, kernel: Kernel, kind: str) -> list[str]:
+    """Return the driver that a kernel must have to read a root filesystem of some type, as `require` takes it.
+
+    It is none where nothing tells: old kernels do not list what is built in.
+    """
+    known = {
+        name
+        for listed in ("modules.builtin", "modules.dep")
+        for name in _parse_modules(tree.read_text(files, f"{kernel.modules}/{listed}") or "")
+    }
+    names = _EXT_DRIVERS.get(kind, (kind,))
+    there = [name for name in names if name in known]
+    lists_builtin = system.exists(files, f"{kernel.modules}/modules.builtin")
+    return there[:1] or ([names[0]] if lists_builtin else [])
 
 
 def remedy(version: str) -> str:
@@ -290,6 +308,7 @@ __all__ = [
     "Drivers",
     "carried",
     "driver",
+    "filesystem_drivers",
     "look",
     "remedy",
     "require",

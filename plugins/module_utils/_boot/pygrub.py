@@ -36,18 +36,21 @@ _DEVICE = re.compile(r"\([^)]*\)")
 _PARAVIRTUAL = re.compile(r"^CONFIG_(?:XEN_PV|XEN_PVH|PVH)=y$", re.MULTILINE)
 
 
-def obstacle(view: View, guest: Guest) -> str | None:
-    """Return why pygrub could not boot a guest's root filesystem, or None when it could.
+def obstacle(view: View, guest: Guest, boot: str = "/") -> str | None:
+    """Return why pygrub could not boot a guest, or None when it could.
 
     Only the first entry is looked at.
+
+    Args:
+        boot: where the filesystem with the configuration is mounted: pygrub sees that one alone.
     """
     try:
-        return _find_obstacle(view, guest)
+        return _find_obstacle(view if boot == "/" else tree.Below(view, boot)) or _kernel_obstacle(view, guest)
     except GuestError as error:
         return error.found
 
 
-def _find_obstacle(view: View, guest: Guest) -> str | None:
+def _find_obstacle(view: View) -> str | None:
     path = next((name for name in _CONFIGURATIONS if system.exists(view, name)), None)
     if path is None:
         return "there is no configuration of GRUB or extlinux"
@@ -62,7 +65,7 @@ def _find_obstacle(view: View, guest: Guest) -> str | None:
         # Older configurations name Xen itself first, and the kernel as its first module.
         if not any(_is_file(view, name, path) for name in named):
             return f"the {kind} that {path} names first is not there: {printable(named[0][:200])}"
-    return _kernel_obstacle(view, guest)
+    return None
 
 
 def _entries(text: str) -> Iterator[list[str]]:

@@ -26,15 +26,15 @@ _PLATFORM = "x86_64-efi"
 _MODULES = ("efi_gop", "fat")
 
 
-def make(runner: Runner, root_uuid: str) -> bytes:
-    """Build GRUB for a root filesystem, which it finds by UUID on whatever disk.
+def make(runner: Runner, home: grub.Home) -> bytes:
+    """Build GRUB for the filesystem of its configuration, which it finds by UUID on whatever disk.
 
     Raises:
         ToolError: GRUB's files for UEFI are not on the builder.
     """
     if not os.path.exists(f"{grub.FOLDER}/{_PLATFORM}/kernel.img"):
         raise ToolError("GRUB's files for UEFI are not installed", hint="install the package grub-efi-amd64-bin")
-    return grub.make_image(runner, _PLATFORM, root_uuid, _MODULES)
+    return grub.make_image(runner, _PLATFORM, home, _MODULES)
 
 
 def has_loader(runner: Runner, table: Table, path: str) -> bool:

@@ -323,7 +323,7 @@ class _Script:
         """Append the commands for one change."""
         above, _slash, name = change.path.rpartition("/")
         self._enter(above or "/", change.path)
-        word = _quote(name, change.path)
+        word = _quote(name or ".", change.path)
         if isinstance(change, tree.PutFile):
             self._put_file(change, word, self._new_file(change.content))
         elif isinstance(change, tree.PutHostFile):

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
@@ -53,36 +53,57 @@ def without_entry(text: str, path: str) -> str:
     return _replace(text, path, path, None)
 
 
-def adapt(text: str, root: FstabEntry, there: Collection[str] = ()) -> tuple[str, list[str]]:
+def adapt(
+    text: str, root: FstabEntry, there: Collection[str] = (), renamed: Mapping[str, str] | None = None
+) -> tuple[str, list[str]]:
     """Fit the fstab of an image to its disk.
 
     An entry for a device that is not there holds up the boot for a minute and
     a half and ends in the emergency shell, so such entries become comments.
-    The root entry keeps its options.
+    The root entry keeps its options, unless they are of another filesystem type.
 
     Args:
         there: what is on the disk beside the root, as ``UUID=`` and so on.
+        renamed: what entries name by another machine's device names, and its lasting name.
 
     Returns:
         The new text, and the paths (for swap: the sources) that were switched off.
     """
     switched_off: list[str] = []
     lines: list[str] = []
+    named = {normal_source(entry.source) for entry in parse(text)}
     for line in _lines(text):
         seen = _parse_line(line)
+        source = (renamed or {}).get(seen.source) if seen else None
+        if seen and source and source not in named:
+            named.add(source)
+            seen = replace(seen, source=source)
+            line = seen.line
         if seen and seen.path != "/" and not _is_there(seen, root, there):
             switched_off.append(seen.source if seen.type == "swap" else seen.path)
             lines.append(f"# voc.cluster: no such device in this image: {line}")
         else:
             lines.append(line)
-        if seen and seen.path == "/":
+        if seen and seen.path == "/" and (seen.type in (root.type, "auto") or _are_ext(seen.type, root.type)):
             root = replace(root, options=seen.options)
     return with_entry("".join(f"{line}\n" for line in lines), root), switched_off
 
 
+def normal_source(source: str) -> str:
+    """Return a source as ``UUID=``, ``LABEL=``, ``PARTUUID=`` or ``PARTLABEL=`` where it is one (man 8 mount)."""
+    match = re.fullmatch(r"/dev/disk/by-(uuid|label|partuuid|partlabel)/(.+)", source)
+    tag, equals, value = source.replace('"', "").partition("=")
+    if match:
+        tag, equals, value = match.group(1).upper(), "=", match.group(2)
+    return f"{tag}{equals}{value.lower() if tag == 'PARTUUID' else value}"
+
+
+def _are_ext(*kinds: str) -> bool:
+    return all(kind.startswith("ext") for kind in kinds)
+
+
 def _is_there(entry: FstabEntry, root: FstabEntry, there: Collection[str]) -> bool:
-    tag, equals, value = entry.source.replace('"', "").partition("=")
-    source = f"{tag}{equals}{value.lower() if tag == 'PARTUUID' else value}"
+    source = normal_source(entry.source)
     return source == root.source or source in there or not _needs_device(entry)
 
 
@@ -133,4 +154,4 @@ def _unescape(word: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), word)
 
 
-__all__ = ["PATH", "FstabEntry", "adapt", "parse", "with_entry", "without_entry"]
+__all__ = ["PATH", "FstabEntry", "adapt", "normal_source", "parse", "with_entry", "without_entry"]

@@ -28,6 +28,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError, SpaceError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.verify import CHECKED, verify_for_mount
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 
 # The folder that the private mount covers: it exists everywhere (FHS 3.14) and
@@ -37,7 +38,7 @@ MOUNT_POINT = "/mnt"
 _CLONE_NEWNS = 0x00020000
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_OPTIONS = "loop,rw,nodev,nosuid,noatime"
+_OPTIONS = "loop,nodev,nosuid,noatime"
 # An ext superblock can ask for a kernel panic on errors; the explicit option overrides it.
 # Copies of one image share their UUID, and xfs would refuse the second.
 _OWN_OPTIONS = {
@@ -45,6 +46,14 @@ _OWN_OPTIONS = {
     "ext3": "errors=remount-ro",
     "ext4": "errors=remount-ro",
     "xfs": "nouuid",
+}
+# A read-only mount would still replay the journal, and so write.
+_READ_ONLY = {
+    "ext2": "ro",
+    "ext3": "ro,noload",
+    "ext4": "ro,noload",
+    "xfs": "ro,norecovery",
+    "btrfs": "ro,rescue=nologreplay",
 }
 
 
@@ -81,22 +90,49 @@ def _opened(stack: ExitStack, path: str, flags: int) -> int:
 
 
 @contextmanager
-def mounted(runner: Runner, volume: Volume, filesystem: str) -> Iterator[str]:
-    """Mount a filesystem of an image privately and give the mount point."""
-    with private_mounts():
+def mounted(
+    runner: Runner,
+    volume: Volume,
+    filesystem: str,
+    *,
+    writable: bool = True,
+    below: Sequence[tuple[str, Volume, str]] = (),
+) -> Iterator[str]:
+    """Mount a filesystem of an image privately, and others below it, and give the mount point.
+
+    Args:
+        writable: otherwise not a byte of the image changes, even if its journal was not replayed.
+        below: mount points, real paths of the guest, with the filesystems that belong there, parents
+            first. Where the guest has no such directory nothing is mounted.
+    """
+    with private_mounts(), ExitStack() as stack:
         runner.run(["mount", "--make-rprivate", "/"])
-        place = f"offset={volume.offset},sizelimit={volume.size}"
-        options = ",".join(filter(None, (_OPTIONS, _OWN_OPTIONS.get(filesystem), place)))
-        runner.run(
-            [
-                *("mount", "-t", filesystem, "-o", options),
-                *("--", os.path.abspath(volume.path), MOUNT_POINT),
-            ]
-        )
-        try:
-            yield MOUNT_POINT
-        finally:
-            runner.run(["umount", "--", MOUNT_POINT])
+        stack.enter_context(_mounted_at(runner, volume, filesystem, MOUNT_POINT, writable))
+        for path, other, kind in below:
+            # A link would let mount cover a directory of the builder.
+            real, entry = tree.lookup(MountedTree(MOUNT_POINT), path)
+            if real == path and entry and entry.kind == "directory":
+                stack.enter_context(_mounted_at(runner, other, kind, MOUNT_POINT + path, writable))
+        yield MOUNT_POINT
+
+
+@contextmanager
+def _mounted_at(runner: Runner, volume: Volume, filesystem: str, folder: str, writable: bool) -> Iterator[None]:
+    if filesystem in CHECKED:  # the kernel is given nothing that is known to be damaged; ext was checked before
+        verify_for_mount(runner, volume, filesystem, volume.path)
+    place = f"offset={volume.offset},sizelimit={volume.size}"
+    mode = "rw" if writable else _READ_ONLY.get(filesystem, "ro")
+    options = ",".join(filter(None, (_OPTIONS, mode, _OWN_OPTIONS.get(filesystem), place)))
+    runner.run(
+        [
+            *("mount", "-t", filesystem, "-o", options),
+            *("--", os.path.abspath(volume.path), folder),
+        ]
+    )
+    try:
+        yield
+    finally:
+        runner.run(["umount", "--", folder])
 
 
 class MountedTree(GuestTree):

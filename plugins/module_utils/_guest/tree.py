@@ -142,6 +142,33 @@ class View(t.Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Below:
+    """A view of what lies below a real path, as if that were the root."""
+
+    view: View
+    path: str
+
+    def lstat(self, path: str) -> Entry | None:
+        """See `View`."""
+        return self.view.lstat(self._outer(path))
+
+    def readlink(self, path: str) -> str:
+        """See `View`."""
+        return self.view.readlink(self._outer(path))
+
+    def listdir(self, path: str) -> list[str]:
+        """See `View`."""
+        return self.view.listdir(self._outer(path))
+
+    def read(self, path: str) -> bytes:
+        """See `View`."""
+        return self.view.read(self._outer(path))
+
+    def _outer(self, path: str) -> str:
+        return self.path if path == "/" else f"{self.path.rstrip('/')}{path}"
+
+
 class GuestTree(ABC):
     """A driver: reads one thing at a time, changes many things at once."""
 
@@ -275,6 +302,7 @@ __all__ = [
     "MAX_LINKS",
     "READ_LIMIT",
     "Attributes",
+    "Below",
     "Change",
     "Delete",
     "Entry",

@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
@@ -28,6 +30,21 @@ class Region:
     volume: Volume
     filesystem: Filesystem | None
     partition: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """The type of what is there; empty when nothing is known."""
+        return self.filesystem.type if self.filesystem else ""
+
+    @property
+    def free(self) -> int | None:
+        """How much room there is, in bytes; None where that is not known."""
+        return self.filesystem.free if self.filesystem else None
+
+    @property
+    def is_ext(self) -> bool:
+        """Whether e2fsprogs can work on it."""
+        return self.kind in filesystems.EXT
 
 
 @dataclass(frozen=True)
@@ -68,25 +85,37 @@ def look(runner: Runner, path: str) -> Contents:
     return Contents(size, table, tuple(regions))
 
 
-def sources(seen: Contents) -> frozenset[str]:
-    """Return how an fstab can name what is in an image, wherever its disk is found.
+def names(seen: Contents) -> dict[str, Region]:
+    """Return how an fstab can name what is in an image, wherever its disk is found, and which region that is.
 
-    Names like /dev/sda2 are not among them: they are of another machine.
+    Names like /dev/sda2 are not among them: they are of another machine. Nor are those that two regions share.
     """
-    names = set()
-    numbers = {part.number: part for part in seen.table.partitions} if seen.table else {}
+    found: dict[str, Region | None] = {}
     for region in seen.regions:
-        found = region.filesystem
-        if found and found.uuid:
-            names.add(f"UUID={found.uuid}")
-        if found and found.label:
-            names.add(f"LABEL={found.label}")
-        part = numbers.get(region.partition or 0)
-        if part and part.uuid:
-            names.add(f"PARTUUID={part.uuid.lower()}")
-        if part and part.name:
-            names.add(f"PARTLABEL={part.name}")
-    return frozenset(names)
+        for name in _names(seen, region):
+            found[name] = None if name in found else region
+    return {name: region for name, region in found.items() if region}
+
+
+def _names(seen: Contents, region: Region) -> Iterator[str]:
+    found = region.filesystem
+    if found and found.uuid:
+        yield f"UUID={found.uuid}"
+    if found and found.label:
+        yield f"LABEL={found.label}"
+    if seen.table and seen.table.label == "dos" and re.fullmatch("0x[0-9a-fA-F]{1,8}", seen.table.id or ""):
+        # The kernel makes one of the disk's identifier and the number (block/partitions/msdos.c).
+        yield f"PARTUUID={int(seen.table.id or '', 16):08x}-{region.partition or 0:02x}"
+    for part in seen.table.partitions if seen.table else ():
+        if part.number == region.partition and part.uuid:
+            yield f"PARTUUID={part.uuid.lower()}"
+        if part.number == region.partition and part.name:
+            yield f"PARTLABEL={part.name}"
+
+
+def sources(seen: Contents) -> frozenset[str]:
+    """Return all names of what is in an image, see `names`, also those that two regions share."""
+    return frozenset(name for region in seen.regions for name in _names(seen, region))
 
 
 def require_raw(path: str) -> None:
@@ -102,8 +131,19 @@ def require_raw(path: str) -> None:
         raise InputError(f"it is a {seen.name} file", where=path, hint="convert it to raw with image_convert first")
 
 
+def candidates(seen: Contents, path: str) -> list[Region]:
+    """Return the regions whose filesystem could be the root, by its type.
+
+    Raises:
+        InputError: a partition holds what is not supported, and the root may be in there.
+    """
+    for region in seen.regions:
+        filesystems.refuse_container(region.filesystem, path, region.partition)
+    return [region for region in seen.regions if region.kind in ROOTS]
+
+
 def root_region(seen: Contents, path: str, number: int | None = None) -> Region:
-    """Return where the root filesystem is.
+    """Return where the root filesystem is, where types alone tell it.
 
     Args:
         number: the partition that somebody says it is on; None to find it.
@@ -117,20 +157,23 @@ def root_region(seen: Contents, path: str, number: int | None = None) -> Region:
             raise InputError("it has no partition table", where=path, hint="leave out the partition of the root")
         filesystems.require(seen.regions[0].volume, ROOTS)
         return seen.regions[0]
-    for region in seen.regions:
-        filesystems.refuse_container(region.filesystem, path, region.partition)
+    roots = candidates(seen, path)
     if number is not None:
         region = region_of(seen, path, number)
         filesystems.require(region.volume, ROOTS, where=f"{path}, partition {number}")
         return region
-    known = {region.partition: region.filesystem.type for region in seen.regions if region.filesystem}
-    roots = [region for region in seen.regions if known.get(region.partition) in ROOTS]
     if len(roots) == 1:
         return roots[0]
-    raise GuestError(
-        f"its root filesystem cannot be told (filesystems found: {', '.join(known.values()) or 'none'})",
+    raise no_root(seen, path)
+
+
+def no_root(seen: Contents, path: str) -> GuestError:
+    """Return the error about an image whose root filesystem cannot be told."""
+    known = [region.filesystem.type for region in seen.regions if region.filesystem]
+    return GuestError(
+        f"its root filesystem cannot be told (filesystems found: {', '.join(known) or 'none'})",
         where=path,
-        hint="give an image with one ext2, ext3 or ext4 filesystem (image_layout can be told which is the root)",
+        hint="give an image with an ext, xfs or btrfs root filesystem, or say its partition with the option root",
     )
 
 
@@ -166,27 +209,17 @@ def length(seen: Contents, region: Region, path: str) -> int:
     return size
 
 
-def root_volume(runner: Runner, path: str) -> tuple[Volume, Filesystem]:
-    """Return where the root filesystem of a raw image is.
-
-    Raises:
-        InputError: the image is not raw, or its filesystem is not supported.
-        GuestError: none, or more than one, could be the root.
-    """
-    require_raw(path)
-    volume = root_region(look(runner, path), path).volume
-    return volume, filesystems.require_ext(volume)
-
-
 __all__ = [
     "ROOTS",
     "Contents",
     "Region",
+    "candidates",
     "length",
     "look",
+    "names",
+    "no_root",
     "region_of",
     "require_raw",
     "root_region",
-    "root_volume",
     "sources",
 ]

@@ -12,9 +12,10 @@ import os
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._guest.root import find as find_root
 from ansible_collections.voc.cluster.plugins.module_utils._image import blocks, contents, resize
-from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Region
+from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Contents, Region
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 
 
@@ -48,8 +49,16 @@ def plan(runner: Runner, source: str, number: int | None) -> Plan:
     seen = contents.look(runner, source)
     if seen.table is None:
         raise InputError("it has no partition table", where=source, hint="give a disk image")
-    region = contents.root_region(seen, source) if number is None else contents.region_of(seen, source, number)
+    region = _root(runner, seen, source) if number is None else contents.region_of(seen, source, number)
     return Plan(source, region, contents.length(seen, region, source), identity)
+
+
+def _root(runner: Runner, seen: Contents, source: str) -> Region:
+    try:
+        return find_root(runner, seen, source)
+    except GuestError as error:
+        error.hint = "say which partition is wanted"  # others call that option root
+        raise
 
 
 def build(runner: Runner, planned: Plan, target: str) -> None:

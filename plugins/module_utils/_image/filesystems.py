@@ -72,6 +72,7 @@ _FOR_SECTORS = {
     "xfs": "make it anew with mkfs.xfs -s size={0}",
     "vfat": "take the root out with image_extract and give that and esp, which makes a new EFI system partition",
 }
+_XFS_WITH_FEATURES = 5
 
 _SMALL_FAT = 260 << 20  # bytes, up to which a FAT32 has clusters of one sector (Microsoft's FAT specification)
 
@@ -107,7 +108,7 @@ class Filesystem:
         type: by the names of libblkid: ``ext4``, ``xfs``, ``swap``, ...
         uuid, label: None where the filesystem has none, or they were not read.
         size, free: in bytes; None where they were not read.
-        incompatible: ext's incompatible feature bits; 0 elsewhere.
+        incompatible: the incompatible feature bits of ext and xfs; 0 elsewhere.
         devices: how many devices it is spread over: btrfs' data, or ext with a journal elsewhere.
         block_size: what it reads and writes at once, in bytes, so that its disk can have no larger
             sectors: ext's blocks, sectors of xfs and FAT; None where it is not known.
@@ -196,8 +197,13 @@ def parse_xfs(head: bytes) -> Filesystem:
     block_size, blocks = struct.unpack_from(">IQ", head, 4)
     (sector_size,) = struct.unpack_from(">H", head, 102)
     (free,) = struct.unpack_from(">Q", head, 144)
+    version, incompatible = struct.unpack_from(">H", head, 100)[0] & 0xF, struct.unpack_from(">I", head, 216)[0]
     found = _described("xfs", head[32:48], head[108:120], block_size * blocks, block_size * free)
-    return replace(found, block_size=sector_size or None)
+    return replace(
+        found,
+        incompatible=incompatible if version == _XFS_WITH_FEATURES else 0,
+        block_size=sector_size or None,
+    )
 
 
 def parse_btrfs(head: bytes) -> Filesystem:

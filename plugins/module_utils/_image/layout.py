@@ -13,11 +13,13 @@ takes the rest of the disk, so that it can always grow.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError, SpaceError
+from ansible_collections.voc.cluster.plugins.module_utils._guest.root import find as find_root
 from ansible_collections.voc.cluster.plugins.module_utils._image import (
     blocks,
     contents,
@@ -43,11 +45,13 @@ class Extra:
         role: ``boot``, ``data`` or ``swap``.
         source: the raw partition image that is copied into it; None for an empty swap area.
         size: in bytes; None for what the image has.
+        path: where the guest's fstab is to mount it; None for nowhere.
     """
 
     role: str
     source: str | None = None
     size: int | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,13 @@ class Piece:
 
     Attributes:
         source: what is copied to its beginning; None where it is made empty.
+        path: where the guest's fstab is to mount it, ``none`` for swap; None for no entry of its own.
     """
 
     wish: Wish
     source: Volume | None = None
     filesystem: Filesystem | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,7 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
     identities = {path: blocks.identity(path) for path in (source, *others)}
     contents.require_raw(source)
     seen = contents.look(runner, source)
-    root = contents.root_region(seen, source, options.root)
+    root = find_root(runner, seen, source, options.root)
     label = options.label or (seen.table.label if seen.table else "dos")
     sector_size = options.sector_size or (seen.table.sector_size if seen.table else partitions.SECTOR)
     found = filesystems.require(root.volume, contents.ROOTS)
@@ -166,6 +172,7 @@ def _before_root(seen: Contents, root: Region, label: str, sector_size: int, esp
 
 
 def _extra(runner: Runner, extra: Extra) -> Piece:
+    path = _mount_point(extra)
     if extra.source is None:
         if extra.size is None or extra.role != "swap":
             raise InputError(
@@ -175,7 +182,7 @@ def _extra(runner: Runner, extra: Extra) -> Piece:
                 where="partitions",
                 hint="give a size to swap, and a src to all others",
             )
-        return Piece(Wish("swap", extra.size))
+        return Piece(Wish("swap", extra.size), path=path)
     contents.require_raw(extra.source)
     seen = contents.look(runner, extra.source)
     if seen.table:
@@ -185,7 +192,24 @@ def _extra(runner: Runner, extra: Extra) -> Piece:
     size = contents.length(seen, region, extra.source)
     if extra.size is not None and extra.size < size:
         raise SpaceError(f"it does not fit into {extra.size} bytes", where=extra.source, hint=f"give it {size} bytes")
-    return Piece(Wish(extra.role, extra.size or size), replace(region.volume, size=size), region.filesystem)
+    if path and (region.filesystem is None or region.filesystem.uuid is None):
+        raise InputError("it has no filesystem with a UUID, by which fstab could name it", where=extra.source)
+    wish = Wish(extra.role, extra.size or size)
+    return Piece(wish, replace(region.volume, size=size), region.filesystem, path)
+
+
+def _mount_point(extra: Extra) -> str | None:
+    """Return what stands in fstab as the place of a partition; None for one that has no entry."""
+    if extra.path is None:
+        return "none" if extra.role == "swap" else None
+    path = "/" + posixpath.normpath(extra.path).lstrip("/")
+    if extra.role == "swap" or path == "/" or not extra.path.startswith("/"):
+        raise InputError(
+            f"{extra.path} is no mount point for a partition of type {extra.role}",
+            where="partitions",
+            hint="give boot and data an absolute path below the root, and swap none",
+        )
+    return path
 
 
 def _role(seen: Contents, region: Region) -> str | None:
@@ -220,11 +244,14 @@ def _require_sectors(pieces: Iterable[Piece], sector_size: int) -> None:
             filesystems.require_sectors(piece.filesystem, sector_size, piece.source.path, number)
 
 
-def build(runner: Runner, planned: Plan, target: str) -> Volume:
+def build(runner: Runner, planned: Plan, target: str, finish: Callable[[str], None] | None = None) -> Volume:
     """Write the disk image `target` and return where its root filesystem lies.
 
     The filesystem is checked before it grows and after; `target` appears when
     everything is done and on disk, or not at all.
+
+    Args:
+        finish: what is done to the disk's file in the end, before it appears.
 
     The filesystem begins at 0 until it has grown: the tools of xfs and btrfs
     read a file from its beginning, and resize2fs cuts a regular
@@ -256,6 +283,8 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
         for path, identity in planned.identities.items():
             blocks.require_unchanged(path, identity)
         partitions.write(partial, planned.table)
+        if finish:
+            finish(partial)
         blocks.sync_file(partial)
     return Volume(target, offset, length)
 

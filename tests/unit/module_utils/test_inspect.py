@@ -48,7 +48,7 @@ def test_a_disk_that_lacks_a_part_cannot_boot(runner: Runner, tmp_path: Path, wi
 
 def test_a_whole_disk_can_boot_unless_its_filesystem_has_errors(runner: Runner, tmp_path: Path) -> None:
     disk = _disk(tmp_path, KERNEL)
-    grub.place(grub.make(runner, UUID), str(disk))
+    grub.place(grub.make(runner, grub.Home(UUID)), str(disk))
     seen = inspect_raw(runner, str(disk))
     assert seen.missing == ()
     require_bootable(runner, str(disk), seen)
@@ -103,5 +103,6 @@ def test_a_boot_partition_beside_lvm_is_not_taken_for_the_root(runner: Runner, t
         file.write(b"LABELONE".ljust(24) + b"LVM2 001")
     tool("sfdisk", "-q", disk, data=b"label: dos\n2048,14336,83\n16384,,8e\n")
     seen = inspect_raw(runner, str(disk))
-    assert (seen.root, seen.guest) == (None, None)
+    assert isinstance(seen.spread, InputError)
+    assert seen.guest is None
     assert "partition 2: LVM2_member" in summary(seen)

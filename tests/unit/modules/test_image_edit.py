@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.tests.unit.images import assert_clean, debugfs, make_ext, plant
+from ansible_collections.voc.cluster.tests.unit.images import MIB, assert_clean, debugfs, make_disk, make_ext, plant
 from ansible_collections.voc.cluster.tests.unit.modules.run_module import run_module
 
 EDITS = [
@@ -59,3 +59,30 @@ def test_bad_input_gives_one_sentence_and_changes_nothing(
     assert message in result["msg"]
     assert "\n" not in result["msg"]
     assert image.read_bytes() == before
+
+
+def test_a_guest_on_several_filesystems_is_one_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boot = make_ext(tmp_path / "boot", options=("-U", "random", "-L", "boot"))
+    root_files = {"/etc/fstab": "LABEL=boot /boot ext4 defaults 0 2\n", "/usr/bin/env": "", "/boot/hidden": ""}
+    root = make_ext(tmp_path / "root", plant(tmp_path / "tree", dict(root_files)))
+    disk = make_disk(tmp_path / "disk", boot, root, root)
+    edits = [
+        {"file": {"path": "/boot/new", "content": "new\n"}},
+        {"directory": {"path": "/boot", "mode": "0700"}},
+        {"symlink": {"path": "/kernels", "target": "boot"}},
+        {"file": {"path": "/kernels/linked", "content": "linked\n"}},
+    ]
+    refused = run_module("image_edit", capsys, image=str(disk), edits=edits)
+    assert refused["msg"] == (
+        f"{disk}: there is a root filesystem on partition 2 and 3; say which is meant, for example with root: 2."
+    )
+    assert run_module("image_edit", capsys, image=str(disk), edits=edits, root=2)["changed"]
+    assert not run_module("image_edit", capsys, image=str(disk), edits=edits, root=2)["changed"]
+    assert debugfs(disk, "cat /new", offset=MIB) == "new\n"
+    assert debugfs(disk, "cat /linked", offset=MIB) == "linked\n"
+    assert "Mode:  0700" in debugfs(disk, "stat /", offset=MIB)
+    hidden = debugfs(disk, "ls /boot", offset=5 * MIB)
+    assert "hidden" in hidden
+    assert "new" not in hidden
+    for number in range(3):
+        assert_clean(disk, MIB + number * 4 * MIB)

@@ -50,3 +50,15 @@ def test_an_image_that_cannot_boot_does_not_pass(tmp_path: Path, capsys: pytest.
     result = run_module("image_info", capsys, path=str(make_ext(tmp_path / "part")), verify=True)
     assert result["failed"]
     assert "the image has no partition table, no boot loader, no kernel" in result["msg"]
+
+
+def test_it_tells_where_filesystems_belong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boot = make_ext(tmp_path / "boot", plant(tmp_path / "kernels", {"/vmlinuz-6.1": ""}), options=("-U", "random"))
+    system: dict[str, str | bytes] = {"/etc/os-release": "ID=debian\n", "/usr/a": ""}
+    root = make_ext(tmp_path / "root", plant(tmp_path / "tree", system))
+    disk = make_disk(tmp_path / "disk", boot, root, make_ext(tmp_path / "data", options=("-U", "random")))
+    seen = run_module("image_info", capsys, path=str(disk))
+    assert [(found["partition"], found["path"]) for found in seen["filesystems"]] == [(1, "/boot"), (2, "/"), (3, None)]
+    assert [kernel["version"] for kernel in seen["guest"]["kernels"]] == ["6.1"]
+    other = run_module("image_info", capsys, path=str(disk), root=3)
+    assert [(found["partition"], found["path"]) for found in other["filesystems"]][2] == (3, "/")

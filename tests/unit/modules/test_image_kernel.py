@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.voc.cluster.tests.unit.bundles import FILES, KERNEL, MODULES, make_bundle
-from ansible_collections.voc.cluster.tests.unit.images import assert_clean, debugfs, make_ext, plant
+from ansible_collections.voc.cluster.tests.unit.images import MIB, assert_clean, debugfs, make_disk, make_ext, plant
 from ansible_collections.voc.cluster.tests.unit.memory_tree import ELF_X86_64
 from ansible_collections.voc.cluster.tests.unit.modules.run_module import run_module
 
@@ -76,3 +76,20 @@ def test_an_image_that_is_too_small_stays_as_it_was(
     result = run_module("image_kernel", capsys, image=str(image), bundle=str(bundle))
     assert "are free in the image; let image_layout make a larger disk." in result["msg"]
     assert image.read_bytes() == before
+
+
+def test_each_filesystem_needs_room_for_its_own_files(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {"/etc/os-release": "ID=debian\nVERSION_ID=13\n", "/etc/fstab": "LABEL=boot /boot ext4\n"}
+    root = make_ext(tmp_path / "root", plant(tmp_path / "tree", {**files, "/usr/bin/env": ELF_X86_64}))
+    boot = make_ext(tmp_path / "boot", size=2 * MIB, options=("-U", "random", "-L", "boot"))
+    disk = make_disk(tmp_path / "disk", boot, root)
+    large = make_bundle(tmp_path / "large", {**FILES, f"boot/vmlinuz-{KERNEL}": bytes(3 * MIB)})
+    before = disk.read_bytes()
+    result = run_module("image_kernel", capsys, image=str(disk), bundle=str(large))
+    assert "are free in the image" in result["msg"]
+    assert disk.read_bytes() == before
+    assert run_module("image_kernel", capsys, image=str(disk), bundle=str(bundle))["changed"]
+    assert f"vmlinuz-{KERNEL}" in debugfs(disk, "ls /", offset=MIB)
+    assert debugfs(disk, f"cat /lib/modules/{KERNEL}/kernel/a.ko.xz", offset=3 * MIB) == "module"

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.tests.unit.images import MIB, UUID, make_ext
+from ansible_collections.voc.cluster.tests.unit.images import (
+    MIB,
+    UUID,
+    assert_clean,
+    debugfs,
+    make_ext,
+    make_xfs_head,
+    plant,
+)
 from ansible_collections.voc.cluster.tests.unit.modules.run_module import run_module
 
 
@@ -33,9 +41,9 @@ def test_check_mode_tells_what_a_run_does(tmp_path: Path, capsys: pytest.Capture
         "table": "gpt",
         "sector_size": 512,
         "partitions": [
-            {"number": 1, "role": "bios", "offset": MIB, "size": MIB},
-            {"number": 2, "role": "esp", "offset": 2 * MIB, "size": 40 * MIB},
-            {"number": 3, "role": "root", "offset": 42 * MIB, "size": 21 * MIB},
+            {"number": 1, "role": "bios", "offset": MIB, "size": MIB, "path": None},
+            {"number": 2, "role": "esp", "offset": 2 * MIB, "size": 40 * MIB, "path": None},
+            {"number": 3, "role": "root", "offset": 42 * MIB, "size": 21 * MIB, "path": None},
         ],
     }
     assert not run_module("image_layout", capsys, **options)["changed"]
@@ -62,3 +70,96 @@ def test_sectors_of_4096_bytes_are_told(tmp_path: Path, capsys: pytest.CaptureFi
     assert seen["summary"][0] == "disk (gpt), 6 MiB, sectors of 4096 bytes"
     assert run_module("image_extract", capsys, src=str(tmp_path / "disk"), dest=str(tmp_path / "root"))["changed"]
     assert (tmp_path / "root").stat().st_size == 4 * MIB
+
+
+OLD_FSTAB = "/dev/xvda1 / ext4 noatime 0 1\n/dev/xvda2 none swap sw 0 0\n/dev/xvda3 /srv/data ext3 ro 0 2\n"
+
+
+@pytest.mark.parametrize("table", ["dos", "gpt"])
+def test_the_guest_is_told_of_what_its_disk_got(tmp_path: Path, table: str, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {"/etc/fstab": OLD_FSTAB, "/usr/a": ""}
+    root = make_ext(tmp_path / "part", plant(tmp_path / "tree", dict(files)), size=8 * MIB)
+    extras = {name: make_ext(tmp_path / name, options=("-U", "random")) for name in ("data", "below")}
+    disk = tmp_path / "disk"
+    wanted = [
+        {"type": "swap", "size": "2M"},
+        {"type": "data", "src": str(extras["below"]), "path": "/srv/data/below it"},
+        {"type": "data", "src": str(extras["data"]), "path": "/srv/data/"},
+    ]
+    done = run_module("image_layout", capsys, src=str(root), dest=str(disk), table=table, size="64M", partitions=wanted)
+
+    by_path = {part["path"]: part for part in done["partitions"]}
+    text = debugfs(disk, "cat /etc/fstab", offset=done["offset"])
+    assert text.splitlines() == [
+        *OLD_FSTAB.splitlines()[:2],
+        f"UUID={by_path['/srv/data']['uuid']} /srv/data ext4 defaults 0 2",
+        f"UUID={by_path['none']['uuid']} none swap sw 0 0",
+        f"UUID={by_path['/srv/data/below it']['uuid']} /srv/data/below\\040it ext4 defaults 0 2",
+    ]
+    # A mount point lies on the filesystem that is mounted above it.
+    assert "data" in debugfs(disk, "ls /srv", offset=done["offset"])
+    assert "below it" not in debugfs(disk, "ls /srv/data", offset=done["offset"])
+    assert "below it" in debugfs(disk, "ls /", offset=by_path["/srv/data"]["offset"])
+    for path in ("/srv/data", "/srv/data/below it"):
+        assert_clean(disk, by_path[path]["offset"])
+
+    edits = [{"file": {"path": "/srv/data/below it/x", "content": "y"}}]
+    assert run_module("image_edit", capsys, image=str(disk), edits=edits)["changed"]
+    assert debugfs(disk, "cat /x", offset=by_path["/srv/data/below it"]["offset"]) == "y"
+
+
+def test_a_disk_with_boot_and_swap_is_made_to_boot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {"/etc/fstab": OLD_FSTAB, "/usr/a": "", "/lib/modules/6.1/modules.dep": ""}
+    root = make_ext(tmp_path / "part", plant(tmp_path / "tree", dict(files)), size=8 * MIB)
+    kernels = plant(tmp_path / "kernels", {"/vmlinuz-6.1": "", "/initrd.img-6.1": ""})
+    boot = make_ext(tmp_path / "boot", kernels, options=("-U", "random"))
+    disk = tmp_path / "disk"
+    wanted = [{"type": "boot", "src": str(boot), "path": "/boot"}, {"type": "swap", "size": "2M"}]
+    done = run_module("image_layout", capsys, src=str(root), dest=str(disk), partitions=wanted)
+    booted = run_module("image_boot", capsys, image=str(disk), drivers=[])
+    # The numbers in its fstab are those of another disk: there, 2 was swap; here it is swap by chance.
+    assert booted["switched_off"] == ["/dev/xvda2", "/srv/data"]
+    boot_offset, swap_offset, root_offset = (part["offset"] for part in done["partitions"])
+    assert swap_offset == 5 * MIB
+    assert "linux /vmlinuz-6.1 " in debugfs(disk, "cat /grub/grub.cfg", offset=boot_offset)
+    text = debugfs(disk, "cat /etc/fstab", offset=root_offset)
+    boot_uuid, swap_uuid, _root_uuid = (part["uuid"] for part in done["partitions"])
+    assert f"\nUUID={boot_uuid} /boot ext4 defaults 0 2\n" in text
+    assert f"\nUUID={swap_uuid} none swap sw 0 0\n" in text
+    assert run_module("image_info", capsys, path=str(disk), verify=True)["missing"] == []
+
+
+@pytest.mark.parametrize(
+    ("partition", "message"),
+    [
+        (
+            {"type": "swap", "size": "2M", "path": "/swap"},
+            "partitions: /swap is no mount point for a partition",
+        ),
+        ({"type": "data", "src": "data", "path": "data"}, "partitions: data is no mount point"),
+        ({"type": "boot", "src": "data", "path": "/boot/.."}, "partitions: /boot/.. is no mount point"),
+        ({"type": "data", "src": "nothing", "path": "/data"}, "it has no filesystem with a UUID"),
+    ],
+)
+def test_a_partition_that_fstab_cannot_name_is_refused(
+    tmp_path: Path, partition: dict, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_ext(tmp_path / "part")
+    make_ext(tmp_path / "data")
+    (tmp_path / "nothing").write_bytes(bytes(MIB))
+    if "src" in partition:
+        partition = {**partition, "src": str(tmp_path / partition["src"])}
+    result = run_module("image_layout", capsys, src=str(root), dest=str(tmp_path / "disk"), partitions=[partition])
+    assert message in result["msg"]
+    assert not (tmp_path / "disk").exists()
+
+
+def test_only_root_can_tell_a_guest_on_xfs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    xfs = make_xfs_head(tmp_path / "part")
+    swap = [{"type": "swap", "size": "2M"}]
+    result = run_module("image_layout", capsys, src=str(xfs), dest=str(tmp_path / "disk"), partitions=swap)
+    assert result["msg"].startswith(f"{xfs}: the fstab on xfs can only be written in a mount, which needs root;")
+    assert not (tmp_path / "disk").exists()

@@ -7,13 +7,15 @@ import pytest
 from ansible_collections.voc.cluster.plugins.module_utils._boot import bootable, grub
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
-from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import open_guest
+from ansible_collections.voc.cluster.plugins.module_utils._inspect import inspect_raw, require_bootable
 from ansible_collections.voc.cluster.tests.unit.images import (
     EFI_DISK_ROOT,
     EFI_DISK_SYSTEM,
     MIB,
     UUID,
     assert_clean,
+    debugfs,
     make_disk,
     make_efi_disk,
     make_ext,
@@ -37,7 +39,8 @@ def disk(tmp_path: Path) -> Path:
 
 def _plan(runner: Runner, image: Path, firmware: str = "bios") -> bootable.BootPlan:
     seen = bootable.examine(runner, str(image))
-    return bootable.plan_boot(runner, seen, ExtTree(runner, seen.root), ["quiet"], firmware=firmware)
+    with open_guest(runner, seen.spread) as files:
+        return bootable.plan_boot(runner, seen, files, ["quiet"], firmware=firmware)
 
 
 def test_a_disk_with_a_kernel_is_made_to_boot_once(runner: Runner, disk: Path) -> None:
@@ -56,6 +59,64 @@ def test_a_disk_with_a_kernel_is_made_to_boot_once(runner: Runner, disk: Path) -
     config = again.files.read(grub.CONFIG_PATH).decode()
     assert f"linux /boot/vmlinuz-6.1.0 root=UUID={UUID} ro quiet\n" in config
     assert again.files.read("/etc/fstab").decode().startswith(f"UUID={UUID} / ext4 noatime 0 1\n")
+
+
+BOOT_UUID = UUID.replace("4", "a")
+SPREAD_BOOT = {"/vmlinuz-6.1.0": "kernel", "/initrd.img-6.1.0": "initramfs"}
+SPREAD_ROOT = {
+    "/boot/left": "",
+    "/usr/bin/env": "",
+    "/etc/os-release": "ID=test\n",
+    "/lib/modules/6.1.0/modules.dep": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "adapted", "switched_off"),
+    [
+        ("/dev/vda2 / ext4 noatime 0 1\n/dev/vda1 /boot ext3 ro 0 2\n", f"UUID={BOOT_UUID} /boot ext3 ro 0 2\n", []),
+        (f"UUID={BOOT_UUID} /boot ext4 ro 0 2\n/dev/vda2 / ext4 noatime 0 1\n", "", []),
+        # Where fstab is of no help, the kernels are.
+        ("/dev/vda2 / ext4 noatime 0 1\n", f"UUID={BOOT_UUID} /boot ext4 defaults 0 2\n", []),
+        (
+            "/dev/md1 /boot ext4 ro 0 2\n/dev/md2 / ext4 noatime 0 1\n",
+            f"UUID={BOOT_UUID} /boot ext4 defaults 0 2\n",
+            ["/boot"],
+        ),
+    ],
+)
+def test_a_boot_partition_gets_what_grub_looks_for(
+    runner: Runner, tmp_path: Path, text: str, adapted: str, switched_off: list[str]
+) -> None:
+    boot = make_ext(tmp_path / "boot", plant(tmp_path / "kernels", dict(SPREAD_BOOT)), options=("-U", BOOT_UUID))
+    data = make_ext(tmp_path / "data", plant(tmp_path / "files", {"/etc/hosts": ""}), options=("-U", "random"))
+    root = make_ext(tmp_path / "root", plant(tmp_path / "tree", {**SPREAD_ROOT, "/etc/fstab": text}))
+    disk = make_disk(tmp_path / "disk", boot, root, data)
+
+    first = _plan(runner, disk)
+
+    assert first.command_line == f"root=UUID={UUID} ro quiet"
+    assert first.switched_off == switched_off
+    bootable.apply(first)
+    config = debugfs(disk, "cat /grub/grub.cfg", offset=MIB)
+    assert f"search --no-floppy --fs-uuid --set=root {BOOT_UUID}\n" in config
+    assert f"linux /vmlinuz-6.1.0 root=UUID={UUID} ro quiet\n" in config
+    assert "initrd /initrd.img-6.1.0\n" in config
+    assert "grub" not in debugfs(disk, "ls /boot", offset=5 * MIB)
+    table = debugfs(disk, "cat /etc/fstab", offset=5 * MIB)
+    assert f"UUID={UUID} / ext4 noatime 0 1\n" in table
+    assert (adapted or text.splitlines()[0]) in table
+    again = _plan(runner, disk)
+    assert (again.files.changes(), again.loader_changes) == ([], False)
+    seen = inspect_raw(runner, str(disk))
+    assert (seen.missing, seen.pygrub_obstacle) == ((), None)
+    require_bootable(runner, str(disk), seen)
+
+
+def test_kernels_in_the_root_are_no_reason_to_take_others_for_boot(runner: Runner, tmp_path: Path) -> None:
+    other = make_ext(tmp_path / "other", plant(tmp_path / "kernels", dict(SPREAD_BOOT)), options=("-U", BOOT_UUID))
+    root = make_ext(tmp_path / "root", plant(tmp_path / "tree", {**KERNEL, "/usr/bin/env": ""}))
+    assert bootable.examine(runner, str(make_disk(tmp_path / "disk", other, root))).home.uuid == UUID
 
 
 @pytest.mark.parametrize("label", ["dos", "gpt"])

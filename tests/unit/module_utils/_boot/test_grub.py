@@ -20,6 +20,7 @@ from ansible_collections.voc.cluster.tests.unit.images import (
     make_disk,
     make_efi_disk,
     make_ext,
+    make_xfs_head,
     plan_single,
     whole,
 )
@@ -31,7 +32,7 @@ BOOT_PARTITION = "21686148-6449-6E6F-744E-656564454649"
 
 @pytest.fixture(scope="module")
 def loader() -> BootLoader:
-    return grub.make(PopenRunner(), UUID)
+    return grub.make(PopenRunner(), grub.Home(UUID))
 
 
 def test_a_real_grub_knows_where_it_will_lie(loader: BootLoader) -> None:
@@ -39,8 +40,8 @@ def test_a_real_grub_knows_where_it_will_lie(loader: BootLoader) -> None:
 
 
 def test_the_same_filesystem_gets_the_same_grub(loader: BootLoader) -> None:
-    assert grub.make(PopenRunner(), UUID) == loader
-    assert grub.make(PopenRunner(), UUID.replace("0", "1")) != loader
+    assert grub.make(PopenRunner(), grub.Home(UUID)) == loader
+    assert grub.make(PopenRunner(), grub.Home(UUID.replace("0", "1"))) != loader
 
 
 def test_placing_leaves_the_partition_table_and_everything_behind_it(loader: BootLoader, tmp_path: Path) -> None:
@@ -140,12 +141,30 @@ def _check_syntax(text: str, folder: Path) -> None:
 
 def test_a_configuration_boots_every_kernel_by_its_uuid(tmp_path: Path) -> None:
     older = Kernel("5.10", "/boot/vmlinuz-5.10", "/boot/initrd.img-5.10", "/lib/modules/5.10")
-    text = grub.config([KERNEL, older], UUID, f"root=UUID={UUID} ro quiet", "Debian GNU/Linux 13")
+    text = grub.config([KERNEL, older], grub.Home(UUID), f"root=UUID={UUID} ro quiet", "Debian GNU/Linux 13")
     _check_syntax(text, tmp_path)
     assert text.count("menuentry ") == 2
     assert "menuentry 'Debian GNU/Linux 13, Linux 6.1.0' {" in text
     assert f"linux /boot/vmlinuz-6.1.0 root=UUID={UUID} ro quiet\n" in text
     assert "initrd /boot/initrd.img-5.10\n" in text
+
+
+def test_paths_are_those_of_the_filesystem_that_grub_sees(loader: BootLoader) -> None:
+    home = grub.Home(UUID, "xfs", "/boot")
+    text = grub.config([KERNEL], home, "ro", "Debian")
+    assert "linux /vmlinuz-6.1.0 ro\n" in text
+    assert "initrd /initrd.img-6.1.0\n" in text
+    assert home.path(grub.CONFIG_PATH) == "/grub/grub.cfg"
+    # The early configuration and the driver are within the loader.
+    assert grub.make(PopenRunner(), home).core != loader.core
+
+
+def test_features_of_xfs_are_told_by_number(tmp_path: Path) -> None:
+    fine = make_xfs_head(tmp_path / "fine", incompatible=0x3F)
+    grub.require_readable(filesystems.require(whole(fine), ["xfs", "btrfs"]), "image")
+    newer = make_xfs_head(tmp_path / "newer", incompatible=0x4B)
+    with pytest.raises(InputError, match=r"with the features 0x40; .*mkfs.xfs -i exchange=0"):
+        grub.require_readable(filesystems.require(whole(newer), ["xfs", "btrfs"]), "image")
 
 
 HOSTILE = st.text(st.sampled_from("'\"\\$;{}`()#\n a") | st.characters(codec="utf-8"), max_size=30)
@@ -155,7 +174,7 @@ HOSTILE = st.text(st.sampled_from("'\"\\$;{}`()#\n a") | st.characters(codec="ut
 @given(HOSTILE, HOSTILE.filter(lambda version: "/" not in version and "\n" not in version and "\0" not in version))
 def test_no_title_or_kernel_name_breaks_out_of_its_word(tmp_path_factory, title: str, version: str) -> None:
     name = f"/boot/vmlinuz-{version}"
-    text = grub.config([Kernel(version, name, name, None)], UUID, "ro", title.replace("\0", ""))
+    text = grub.config([Kernel(version, name, name, None)], grub.Home(UUID), "ro", title.replace("\0", ""))
     _check_syntax(text, tmp_path_factory.mktemp("cfg"))
     entry = text[text.index("menuentry '") + len("menuentry '") :]
     shown, _quote, rest = entry.partition("'")

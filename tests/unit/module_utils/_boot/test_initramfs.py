@@ -239,3 +239,36 @@ def test_a_large_initramfs_is_copied_out_of_an_image(
 def test_reading_stops_at_the_end_of_the_file() -> None:
     assert scan(b"") == (set(), 0)
     assert scan(bytes(10)) == (set(), 10)
+
+
+MODULES = "/lib/modules/6.1-cloud-amd64"
+
+
+@pytest.mark.parametrize(
+    ("kind", "builtin", "modules", "needed"),
+    [
+        ("xfs", "", "kernel/fs/xfs/xfs.ko.xz:", ["xfs"]),
+        ("ext3", "kernel/fs/ext4/ext4.ko", "", ["ext4"]),
+        ("ext3", "", "kernel/fs/ext3/ext3.ko:", ["ext3"]),
+        ("btrfs", "kernel/fs/ext4/ext4.ko", "", ["btrfs"]),
+        ("btrfs", None, "kernel/fs/xfs/xfs.ko:", []),  # what old kernels have built in is not known
+    ],
+)
+def test_the_driver_of_the_root_filesystem_is_needed(
+    kind: str, builtin: str | None, modules: str, needed: list[str]
+) -> None:
+    files = MemoryTree({f"{MODULES}/modules.dep": modules})
+    if builtin is not None:
+        files.add(f"{MODULES}/modules.builtin", builtin)
+    assert initramfs.filesystem_drivers(files, KERNEL, kind) == needed
+
+
+def test_an_initramfs_without_the_root_filesystems_driver_is_refused(runner: Runner) -> None:
+    files = MemoryTree(
+        {"/boot/initrd": archive({BLK: b""}), f"{MODULES}/modules.dep": "kernel/fs/xfs/xfs.ko.xz:\n"},
+    )
+    needed = initramfs.filesystem_drivers(files, KERNEL, "xfs")
+    with pytest.raises(GuestError, match=r"the initramfs of the kernel 6.1-cloud-amd64 has no driver xfs; .* rebuild"):
+        initramfs.require(runner, files, KERNEL, needed, "disk")
+    files.add("/boot/initrd", archive({"usr/lib/modules/6.1/kernel/fs/xfs/xfs.ko.xz": b""}))
+    initramfs.require(runner, files, KERNEL, needed, "disk")

@@ -23,7 +23,7 @@ def _obstacle(files: dict) -> str | None:
 
 
 def _config(title: str = "Debian") -> str:
-    return grub.config(system.inspect(MemoryTree(FILES)).kernels, UUID, "ro", title)
+    return grub.config(system.inspect(MemoryTree(FILES)).kernels, grub.Home(UUID), "ro", title)
 
 
 def test_what_image_boot_writes_can_be_read() -> None:
@@ -89,3 +89,15 @@ def test_an_old_kernel_has_one_setting_for_xen() -> None:
 def test_any_configuration_is_read_or_told(text: str) -> None:
     found = _obstacle({**FILES, "/boot/grub/grub.cfg": f"menuentry 'a' {{\n{text}"})
     assert found is None or found
+
+
+def test_a_boot_partition_is_all_that_pygrub_sees() -> None:
+    guest = system.inspect(MemoryTree(FILES))
+    text = grub.config(guest.kernels, grub.Home(UUID, mount_point="/boot"), "ro", "Debian")
+    tree = MemoryTree({**FILES, "/boot/grub/grub.cfg": text})
+    assert pygrub.obstacle(tree, guest, "/boot") is None
+    assert pygrub.obstacle(tree, guest) == (
+        "the kernel that /boot/grub/grub.cfg names first is not there: /vmlinuz-6.1"
+    )
+    tree.add("/boot/config-6.1", "\nCONFIG_XEN_PV=n\n")
+    assert pygrub.obstacle(tree, guest, "/boot") == ("the kernel 6.1 is not made for Xen's paravirtual machines")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.plugins.module_utils._boot import esp, uefi
+from ansible_collections.voc.cluster.plugins.module_utils._boot import esp, grub, uefi
 from ansible_collections.voc.cluster.plugins.module_utils._image import partitions
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 from ansible_collections.voc.cluster.tests.unit.images import MIB, UUID, make_disk, make_efi_disk, make_ext, plan_single
@@ -14,7 +14,7 @@ RUNNER = PopenRunner()
 
 @pytest.fixture(scope="module")
 def loader() -> bytes:
-    return uefi.make(RUNNER, UUID)
+    return uefi.make(RUNNER, grub.Home(UUID))
 
 
 def test_the_loader_is_a_program_for_uefi_on_x86_64(loader: bytes) -> None:
@@ -27,8 +27,8 @@ def test_the_loader_is_a_program_for_uefi_on_x86_64(loader: bytes) -> None:
 
 
 def test_the_same_filesystem_gets_the_same_loader(loader: bytes) -> None:
-    assert uefi.make(RUNNER, UUID) == loader
-    assert uefi.make(RUNNER, UUID.replace("0", "1")) != loader
+    assert uefi.make(RUNNER, grub.Home(UUID)) == loader
+    assert uefi.make(RUNNER, grub.Home(UUID.replace("0", "1"))) != loader
 
 
 def test_a_loader_is_placed_and_found(loader: bytes, tmp_path: Path) -> None:

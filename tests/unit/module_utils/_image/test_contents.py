@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents
 from ansible_collections.voc.cluster.tests.unit.images import MIB, UUID, make_disk, make_ext, tool
 from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner
@@ -34,9 +35,9 @@ def test_text_is_unknown(tmp_path: Path) -> None:
 
 def test_the_root_of_either_layout_is_found(runner: Runner, tmp_path: Path) -> None:
     part = make_ext(tmp_path / "part")
-    assert contents.root_volume(runner, str(part))[0].offset == 0
-    volume, found = contents.root_volume(runner, str(make_disk(tmp_path / "disk", part)))
-    assert (volume.offset, found.uuid) == (MIB, UUID)
+    assert locate(runner, str(part)).root.volume.offset == 0
+    root = locate(runner, str(make_disk(tmp_path / "disk", part))).root
+    assert (root.volume.offset, root.filesystem and root.filesystem.uuid) == (MIB, UUID)
 
 
 def test_two_possible_roots_are_refused(runner: Runner, tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_two_possible_roots_are_refused(runner: Runner, tmp_path: Path) -> None:
     disk.write_bytes(bytes(MIB) + part.read_bytes() * 2)
     tool("sfdisk", "-q", "--no-reread", disk, data=b"label: dos\nsize=2M\nsize=2M\n")
     with pytest.raises(GuestError, match=r"cannot be told \(filesystems found: ext4, ext4\)"):
-        contents.root_volume(runner, str(disk))
+        locate(runner, str(disk))
 
 
 def test_a_disk_without_filesystems_has_no_root(runner: Runner, tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_a_disk_without_filesystems_has_no_root(runner: Runner, tmp_path: Path) 
     os.truncate(disk, 8 * MIB)
     tool("sfdisk", "-q", "--no-reread", disk, data=b"label: dos\n,\n")
     with pytest.raises(GuestError, match="filesystems found: none"):
-        contents.root_volume(runner, str(disk))
+        locate(runner, str(disk))
 
 
 def test_only_raw_images_are_worked_on(tmp_path: Path) -> None:
@@ -62,4 +63,4 @@ def test_only_raw_images_are_worked_on(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(gzip.compress(b"x"))
     for name, kind in (("a", "qcow2"), ("b", "gzip")):
         with pytest.raises(InputError, match=f"it is a {kind} file; convert it to raw"):
-            contents.root_volume(ScriptedRunner(), str(tmp_path / name))
+            locate(ScriptedRunner(), str(tmp_path / name))

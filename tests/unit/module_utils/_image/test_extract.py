@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._image import extract, filesystems, layout
 from ansible_collections.voc.cluster.plugins.module_utils._image.layout import Options
 from ansible_collections.voc.cluster.tests.unit.images import (
@@ -66,6 +66,8 @@ def test_only_partitions_come_out(runner: Runner, tmp_path: Path) -> None:
     for number in (2, 3):
         with pytest.raises(InputError, match=rf"it has no partition {number} \(there are: 1, 5\); give one of these"):
             extract.plan(runner, str(disk), number)
+    with pytest.raises(GuestError, match=r"cannot be told .*; say which partition is wanted"):
+        extract.plan(runner, str(disk), None)
     with pytest.raises(InputError, match="it has no partition table; give a disk image"):
         extract.plan(runner, str(make_ext(tmp_path / "part")), None)
 

@@ -14,6 +14,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     SpaceError,
     ToolError,
 )
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate
 from ansible_collections.voc.cluster.plugins.module_utils._image import (
     contents,
     extract,
@@ -39,7 +40,12 @@ from ansible_collections.voc.cluster.tests.unit.images import (
 from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner, plain
 
 SWAP_UUID = "0f2c4a6e-1111-4222-8333-944455566688"
-FILES: dict[str, str | bytes] = {"/etc/os-release": "ID=test\n", "/data": os.urandom(300_000), "/a b": "space"}
+FILES: dict[str, str | bytes] = {
+    "/etc/os-release": "ID=test\n",
+    "/usr/lib/a": "",
+    "/data": os.urandom(300_000),
+    "/a b": "space",
+}
 
 
 @pytest.fixture
@@ -247,7 +253,7 @@ def test_a_gpt_disk_becomes_a_dos_disk_and_back(runner: Runner, tree: Path, tmp_
         number: TYPES["gpt"][role] for number, role in roles
     }
     assert _content(gpt, table, 3)[:16] == b"files of the ESP"
-    assert contents.root_volume(runner, str(gpt))[1].uuid == UUID
+    assert filesystems.require_ext(locate(runner, str(gpt)).root.volume).uuid == UUID
 
 
 def test_logical_partitions_become_primary_ones(runner: Runner, tree: Path, tmp_path: Path) -> None:
@@ -263,11 +269,11 @@ def test_the_root_of_several_filesystems_is_the_declared_one(runner: Runner, tre
     script = "label: dos\n1 : start=2048, size=16384\n2 : size=16384\n"
     root = make_ext(tmp_path / "part", tree, size=8 * MIB)
     source = _cloud_disk(tmp_path / "two", root, script)
-    other = make_ext(tmp_path / "other", size=8 * MIB, options=("-U", SWAP_UUID))
+    other = make_ext(tmp_path / "other", tree, size=8 * MIB, options=("-U", SWAP_UUID))
     with source.open("r+b") as file:
         file.seek(9 * MIB)
         file.write(other.read_bytes())
-    with pytest.raises(GuestError, match=r"cannot be told \(filesystems found: ext4, ext4\); .*can be told which"):
+    with pytest.raises(GuestError, match=r"on partition 1 and 2; say which is meant.* root: 1"):
         layout.plan(runner, str(source), None)
     with pytest.raises(InputError, match=r"it has no partition 3 \(there are: 1, 2\)"):
         layout.plan(runner, str(source), None, Options(root=3))
@@ -294,7 +300,7 @@ def test_a_root_that_lies_elsewhere_is_not_taken_for_boot(
         file.write(bytes(4096))
         file.seek(9 * MIB + offset)
         file.write(magic)
-    for work in (layout.plan, lambda runner, path, _size: contents.root_volume(runner, path)):
+    for work in (layout.plan, lambda runner, path, _size: locate(runner, path)):
         with pytest.raises(InputError, match=f"partition 2 is {name}"):
             work(runner, str(source), None)
 
@@ -361,7 +367,8 @@ def test_sectors_of_a_disk_become_larger_and_smaller_again(runner: Runner, tree:
         contents_of = {_content(disk, table, number) for disk, table in ((source, old), (large, new), (small, again))}
         assert len(contents_of) == 1
     for disk, table in ((large, new), (small, again)):
-        volume, found = contents.root_volume(runner, str(disk))
+        spread = locate(runner, str(disk))
+        volume, found = spread.root.volume, spread.root.filesystem
         assert (found.uuid, found.size) == (UUID, volume.size)
         assert_clean(disk, volume.offset)
         assert volume.offset == table.offset(next(part for part in table.partitions if part.number == 1))
