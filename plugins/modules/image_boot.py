@@ -118,7 +118,8 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
     image = options["image"]
     disk = bootable.examine(runner, image)
-    with locked(image), open_tree(runner, disk.root, disk.filesystem, options["access"]) as files:
+    opened = open_tree(runner, disk.root, disk.filesystem, options["access"], repair=not module.check_mode)
+    with locked(image), opened as files:
         boot = bootable.plan_boot(
             runner,
             disk,

@@ -98,7 +98,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     beside = os.path.dirname(os.path.abspath(image))
     with locked(image), tempfile.TemporaryDirectory(prefix=".voc-kernel-", dir=beside) as folder:
         kernel = bundle.unpack(runner, options["bundle"], folder)
-        with open_tree(runner, volume, found, options["access"]) as files:
+        with open_tree(runner, volume, found, options["access"], repair=not module.check_mode) as files:
             if not options["force"]:
                 bundle.require_match(kernel.manifest, system.inspect(files), image)
             plan = bundle.plan_install(files, kernel)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
+from ansible_collections.voc.cluster.plugins.module_utils._guest import batch
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree, mounted
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan, result
@@ -27,15 +28,21 @@ ACCESS = ("auto", "ext", "mounted")
 
 
 @contextmanager
-def open_tree(runner: Runner, volume: Volume, found: Filesystem, access: str = "auto") -> Iterator[GuestTree]:
+def open_tree(
+    runner: Runner, volume: Volume, found: Filesystem, access: str = "auto", *, repair: bool = False
+) -> Iterator[GuestTree]:
     """Give the files of a filesystem.
 
     Args:
         access: ``ext``, ``mounted``, or ``auto`` for the first of them that can do it.
+        repair: first make whole what a killed run left; for whoever is going to change a working image.
 
     Raises:
         InputError: neither can; the hint says which of the two would help.
+        DamagedImageError: it cannot be repaired safely.
     """
+    if repair:
+        batch.repair(runner, volume)
     if access == "ext" and not found.is_ext:
         raise InputError(f"access: ext cannot read {found.type}", where=volume.path, hint="use access: mounted as root")
     if access == "ext" or (access == "auto" and found.is_ext):
@@ -64,7 +71,7 @@ def change_guest(
         The common part of a module's result.
     """
     volume, found = root_volume(runner, image)
-    with locked(image), open_tree(runner, volume, found, access) as files:
+    with locked(image), open_tree(runner, volume, found, access, repair=apply) as files:
         plan = Plan(files)
         fill(plan)
         outcome = result(plan)

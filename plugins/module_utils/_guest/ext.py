@@ -23,25 +23,20 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Completed, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     DamagedImageError,
     GuestError,
     InputError,
-    SpaceError,
-    ToolError,
-    printable,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import batch, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, check, identify
 
 _ROOT_INODE = 2
-_NEEDS_RECOVERY = 0x4  # incompatible feature bit of a journal that was not replayed
 
 # ls -p prints /inode/mode/uid/gid/name/size/, and no size for directories.
 _LISTED = re.compile(rb"^/(\d+)/(\d+)/(-?\d+)/(-?\d+)/([^/]*)/(\d*)/$")
-_BANNER = re.compile(r"^debugfs \d")
 _ACL = "system.posix_acl_access"
 _FAST_LINK = b'Fast link dest: "'
 
@@ -124,9 +119,9 @@ class ExtTree(GuestTree):
 
     def digests(self, paths: Collection[str]) -> dict[str, str]:
         found: dict[str, str] = {}
-        for batch in self._batches(paths):
+        for some in self._batches(paths):
             with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
-                copies = {path: os.path.join(folder, str(number)) for number, path in enumerate(batch)}
+                copies = {path: os.path.join(folder, str(number)) for number, path in enumerate(some)}
                 lines = [f"dump <{self.number(path)}> {_quote(copy, copy)}" for path, copy in copies.items()]
                 self._read(["-f", _write_lines(folder, lines)])
                 for path, copy in copies.items():
@@ -179,7 +174,7 @@ class ExtTree(GuestTree):
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
         found = identify(self._volume)
-        if found and found.incompatible & _NEEDS_RECOVERY:
+        if found and not found.clean:
             raise InputError(
                 "the filesystem was not unmounted cleanly",
                 where=self._volume.path,
@@ -190,11 +185,13 @@ class ExtTree(GuestTree):
             commands = _Script(self, folder, going)
             for change in changes:
                 commands.add(change)
-            self._do(_write_lines(folder, commands.lines))
+            # debugfs 1.47 removes an inode but not its block of attributes; e2fsck frees that.
+            to_check = any(inode.attribute_block for inode in going.values())
+            last = [] if to_check else [batch.MARK_CLEAN]
+            batch.run(self._runner, self._volume, _write_lines(folder, [*commands.lines, *last]))
         self._listings.clear()
         self._targets.clear()
-        if any(inode.attribute_block for inode in going.values()):
-            # debugfs 1.47 removes an inode but not its block of attributes; e2fsck frees that.
+        if to_check:
             check(self._runner, self._volume)
 
     def number(self, path: str) -> int:
@@ -258,7 +255,7 @@ class ExtTree(GuestTree):
 
     def _read(self, arguments: list[str]) -> bytes:
         done = self._runner.run(["debugfs", *arguments, self._volume.e2fs_name])
-        trouble = complaints(done)
+        trouble = batch.complaints(done)
         if trouble:
             raise DamagedImageError(
                 f"the filesystem cannot be read (debugfs: {trouble})",
@@ -266,15 +263,6 @@ class ExtTree(GuestTree):
                 hint="repair a copy of the image with e2fsck -f, or fetch it again",
             )
         return done.output
-
-    def _do(self, script: str) -> None:
-        """Let debugfs do a file of commands."""
-        done = self._runner.run(["debugfs", "-w", "-f", script, self._volume.e2fs_name], limits=TRANSFORM)
-        trouble = complaints(done)
-        if "allocate" in trouble:
-            raise SpaceError(f"the image is full ({trouble})", where=self._volume.path, hint="give it a larger disk")
-        if trouble:
-            raise ToolError(f"debugfs failed: {trouble}", where=self._volume.path)
 
 
 class _Script:
@@ -368,12 +356,6 @@ def _depth(folder: str) -> int:
     return 0 if folder == "/" else folder.count("/")
 
 
-def complaints(done: Completed) -> str:
-    """Return what debugfs wrote on standard error, but for its banner; empty when all is well."""
-    lines = done.errors.decode("utf-8", "replace").splitlines()
-    return printable("; ".join(line for line in lines if line and not _BANNER.match(line)))[:400]
-
-
 def parse_listing(output: bytes) -> dict[str, tuple[int, Entry]]:
     """Read what ``ls -p`` printed: name -> (inode, entry).
 
@@ -455,4 +437,4 @@ def _quote(word: str, path: str) -> str:
     return f'"{escaped}"'
 
 
-__all__ = ["ExtTree", "complaints", "parse_listing"]
+__all__ = ["ExtTree", "parse_listing"]

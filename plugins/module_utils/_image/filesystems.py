@@ -50,6 +50,8 @@ _EXT_MAGIC = 0xEF53
 _EXT_64BIT = 0x80
 _EXT_EXTENTS = 0x40
 _EXT_HAS_JOURNAL = 0x4
+_EXT_NEEDS_RECOVERY = 0x4  # incompatible feature bit of a journal that was not replayed
+_EXT_STATE = 0x1 | 0x2  # unmounted cleanly, has errors
 
 # What no tool here works on, though it may hold a root filesystem: what it is, and what to do.
 _CONTAINERS = {
@@ -103,6 +105,7 @@ class Filesystem:
         size, free: in bytes; None where they were not read.
         incompatible: ext's incompatible feature bits; 0 elsewhere.
         devices: how many devices btrfs is spread over; 1 elsewhere.
+        clean: False for an ext that was not left as a whole: by a guest that crashed, or a run that was killed.
     """
 
     type: str
@@ -112,6 +115,7 @@ class Filesystem:
     free: int | None = None
     incompatible: int = 0
     devices: int = 1
+    clean: bool = True
 
     @property
     def is_ext(self) -> bool:
@@ -159,6 +163,7 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
         return None
     blocks, free = struct.unpack_from("<I4xI", superblock, 0x4)
     (block_shift,) = struct.unpack_from("<I", superblock, 0x18)
+    (state,) = struct.unpack_from("<H", superblock, 0x3A)
     compatible, incompatible = struct.unpack_from("<II", superblock, 0x5C)
     if block_shift > 6:  # 64 KiB is the largest block there is
         return None
@@ -175,6 +180,7 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
         size=blocks << (10 + block_shift),
         free=free << (10 + block_shift),
         incompatible=incompatible,
+        clean=state & _EXT_STATE == 0x1 and not incompatible & _EXT_NEEDS_RECOVERY,
     )
 
 
@@ -309,8 +315,14 @@ def verify(runner: Runner, volume: Volume) -> None:
     """Check an ext filesystem and change nothing.
 
     Raises:
-        DamagedImageError: it has errors.
+        DamagedImageError: it has errors, or was not left as a whole.
     """
+    if not require_ext(volume).clean:
+        raise DamagedImageError(
+            "the filesystem was not unmounted cleanly, or a run was killed while it changed it",
+            where=volume.path,
+            hint="run that again, or repair a copy of the image with e2fsck -f",
+        )
     done = runner.run(["e2fsck", "-f", "-n", volume.e2fs_name], limits=TRANSFORM, accept=range(256))
     if done.status != 0:
         raise DamagedImageError(f"the filesystem has errors ({done.complaint})", where=volume.path)
