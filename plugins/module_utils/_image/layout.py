@@ -18,11 +18,13 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError, SpaceError
+from ansible_collections.voc.cluster.plugins.module_utils._guest.references import Renaming
 from ansible_collections.voc.cluster.plugins.module_utils._image import (
     blocks,
     contents,
     filesystems,
     partitions,
+    renewal,
     resize,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Contents, Region
@@ -59,6 +61,7 @@ class Options:
         root: the number of the source's partition with the root filesystem; None to find it.
         extras: more partitions, in their order on the disk.
         shrink: whether an ext root may become smaller than it is.
+        new_uuids: whether what is copied gets new identifiers, which the references in its files follow.
     """
 
     label: str | None = None
@@ -66,6 +69,7 @@ class Options:
     root: int | None = None
     extras: tuple[Extra, ...] = ()
     shrink: bool = False
+    new_uuids: bool = False
 
 
 _DEFAULTS = Options()
@@ -90,6 +94,7 @@ class Plan:
 
     Attributes:
         pieces: what its partitions are made of, in the table's order; the root is the last.
+        renamings: the identifiers that are to become others.
     """
 
     source: str
@@ -97,6 +102,7 @@ class Plan:
     table: partitions.Table
     pieces: tuple[Piece, ...]
     filesystem: Filesystem
+    renamings: tuple[Renaming, ...] = ()
 
     @property
     def root(self) -> Partition:
@@ -135,7 +141,11 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
         error.where = source
         raise
     resize.require_possible(found, table.length(table.partitions[-1]), source)
-    return Plan(source, disk_size, table, pieces, found)
+    renamings: tuple[Renaming, ...] = ()
+    if options.new_uuids:
+        kept = [renewal.Kept(piece.wish.role, piece.wish.like, piece.filesystem) for piece in pieces]
+        table, renamings = renewal.plan(seen.table, table, kept)
+    return Plan(source, disk_size, table, pieces, found, renamings)
 
 
 def _before_root(seen: Contents, root: Region, label: str, esp: int | None) -> Iterator[Piece]:
@@ -229,14 +239,28 @@ def build(runner: Runner, planned: Plan, target: str) -> Volume:
         os.truncate(partial, max(length, planned.filesystem.size or 0))
         _fill(runner, planned.pieces[-1], Volume(partial, 0, length))
         resize.fill(runner, Volume(partial, 0, length), planned.filesystem, planned.source)
+        renewal.renew(runner, Volume(partial, 0, length), planned.filesystem, planned.root.number, planned.renamings)
         os.truncate(partial, length)
         blocks.insert_hole(runner, partial, offset)
         os.truncate(partial, planned.disk_size)
         for piece, part in zip(planned.pieces[:-1], planned.table.partitions):
-            _fill(runner, piece, Volume(partial, planned.table.offset(part), planned.table.length(part)))
+            volume = Volume(partial, planned.table.offset(part), planned.table.length(part))
+            _fill(runner, piece, volume)
+            if planned.renamings and piece.filesystem and piece.filesystem.is_ext:
+                filesystems.check(runner, volume, where=piece.source.path if piece.source else None)
+            renewal.renew(runner, volume, piece.filesystem, part.number, planned.renamings)
         partitions.write(runner, partial, planned.table)
+        if planned.renamings:
+            _follow(runner, planned, partial)
         blocks.sync_file(partial)
     return Volume(target, offset, length)
+
+
+def _follow(runner: Runner, planned: Plan, disk: str) -> None:
+    """Let the references in the files of all partitions follow."""
+    for piece, part in zip(planned.pieces, planned.table.partitions):
+        volume = Volume(disk, planned.table.offset(part), planned.table.length(part))
+        renewal.follow(runner, volume, piece.filesystem, piece.wish.role, planned.renamings)
 
 
 def _fill(runner: Runner, piece: Piece, target: Volume) -> None:
