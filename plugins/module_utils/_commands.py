@@ -22,10 +22,12 @@ from ansible_collections.voc.cluster.plugins.module_utils._progress import SILEN
 # Which package brings a program, by Debian's names: the hint when it is missing.
 _PACKAGES = {
     "btrfs": "btrfs-progs",
+    "btrfstune": "btrfs-progs",
     "bwrap": "bubblewrap",
     "debugfs": "e2fsprogs",
     "dumpe2fs": "e2fsprogs",
     "e2fsck": "e2fsprogs",
+    "e2undo": "e2fsprogs",
     "fallocate": "util-linux",
     "grub-mkimage": "grub-common",
     "mcopy": "mtools",
@@ -39,6 +41,7 @@ _PACKAGES = {
     "sh": "dash",
     "tune2fs": "e2fsprogs",
     "umount": "mount",
+    "xfs_admin": "xfsprogs",
     "xfs_growfs": "xfsprogs",
     "xfs_repair": "xfsprogs",
     "xz": "xz-utils",

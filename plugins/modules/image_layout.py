@@ -12,11 +12,11 @@ version_added: 0.1.0
 description:
   - Makes a disk with a DOS or GPT partition table, copies the blocks of the source's partitions into it, checks the
     root filesystem and lets it grow to fill the rest of the disk.
-  - Files are not looked at but to tell the root from other filesystems. For ext2, ext3 and ext4 nothing is mounted, no
-    loop device is used, and root is not needed. Letting xfs and btrfs grow needs root, for only the kernel can do it,
-    in a private mount.
-  - Filesystems keep their UUIDs and labels. Where the kind of table stays the same, so do the identifiers of the
-    disk and of its partitions.
+  - Files are not looked at but to tell the root from other filesystems, and for O(new_uuids). For ext2, ext3 and ext4
+    nothing is mounted, no loop device is used, and root is not needed. Letting xfs and btrfs grow needs root, for only
+    the kernel can do it, in a private mount.
+  - Filesystems keep their labels, and their UUIDs without O(new_uuids). Where the kind of table stays the same, so do
+    the identifiers of the disk and of its partitions.
   - Every partition begins at a whole MiB, in the order of the source, but the root comes last, so that it can grow.
     Logical partitions become primary ones. A GPT for sectors of 512 bytes has a BIOS boot partition, so that the disk
     can start by BIOS too.
@@ -37,6 +37,7 @@ requirements:
   - e2fsprogs
   - mkfs.vfat of dosfstools, for O(esp)
   - xfsprogs or btrfs-progs, for these filesystems
+  - mtools, for O(new_uuids) where there is an EFI system partition
 options:
   src:
     description:
@@ -111,6 +112,17 @@ options:
       - Without it the root is the only filesystem of these kinds in the image, or the only one of several that holds a
         system. Among several on xfs or btrfs only a private mount, and so root, can tell.
     type: int
+  new_uuids:
+    description:
+      - Give the disk, its partitions and all ext2, ext3, ext4, xfs, btrfs, swap and FAT filesystems that are copied new
+        random identifiers, so that images of one source can be told apart on one host.
+      - What names the old ones follows, in the guest's fstab, crypttab, kernel command lines, settings of GRUB and of
+        the initramfs, and the configuration of GRUB, systemd-boot and syslinux; on the EFI system partition too.
+      - An initramfs that is in the image is not changed. One that names the swap area to resume from is made anew when
+        M(voc.cluster.image_packages) installs a kernel, or replaced by M(voc.cluster.image_kernel).
+      - Files in xfs and btrfs are changed in a private mount, which needs root.
+    type: bool
+    default: false
   force:
     description: Write O(dest) even when it exists.
     type: bool
@@ -148,6 +160,12 @@ EXAMPLES = r"""
       - {type: swap, size: 2G}
       - {type: data, src: /srv/vo/data.img, path: /data}
 
+- name: Make a disk that can be attached beside another one of the same source
+  voc.cluster.image_layout:
+    src: /var/lib/voc-cluster/work/starworker/source.raw
+    dest: /var/lib/voc-cluster/work/starworker/disk.raw
+    new_uuids: true
+
 - name: Give a disk more room and a DOS table
   voc.cluster.image_layout:
     src: /var/lib/voc-cluster/work/cloud/source.raw
@@ -173,7 +191,7 @@ offset:
   type: int
   sample: 1048576
 uuid:
-  description: The UUID of the root filesystem; V(none) in check mode when it does not have one yet.
+  description: The UUID of the root filesystem; V(none) in check mode when it does not have that one yet.
   returned: success
   type: str
   sample: 0f2c4a6e-0000-4000-8000-000000000001
@@ -214,10 +232,38 @@ partitions:
   sample:
     - {number: 1, role: bios, offset: 1048576, size: 1048576, uuid: null, path: null}
     - {number: 2, role: root, offset: 2097152, size: 8586788864, uuid: 0f2c4a6e-0000-4000-8000-000000000001, path: null}
+renamed:
+  description: With O(new_uuids), what got a new identifier.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: As blkid calls it, V(UUID) of a filesystem, V(PARTUUID) of a partition, V(PTUUID) of the disk.
+      type: str
+    role:
+      description: What the partition is for, or V(disk).
+      type: str
+    number:
+      description: The partition's number; V(none) for the disk.
+      type: int
+    old:
+      description: The identifier in the source.
+      type: str
+    new:
+      description: The identifier on the disk; V(none) in check mode.
+      type: str
+  sample:
+    - kind: UUID
+      role: root
+      number: 2
+      old: 0f2c4a6e-0000-4000-8000-000000000001
+      new: 6a1d3b52-0000-4000-8000-000000000002
 """
 
 import os
 import typing as t
+from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -253,6 +299,7 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
             root=options["root"],
             shrink=options["shrink"],
             sector_size=options["sector_size"],
+            new_uuids=options["new_uuids"],
             extras=tuple(
                 layout.Extra(extra["type"], extra["src"], _size(extra, "size"), extra["path"])
                 for extra in options["partitions"]
@@ -267,9 +314,12 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
     if added:
         require_possible(planned.filesystem, options["src"])
     changed = options["force"] or not os.path.exists(options["dest"])
+    made = changed and not check_mode
     uuid = planned.filesystem.uuid
+    if planned.renamings:
+        uuid = None if changed else _uuid(planned.table, planned.root, options["dest"])
     uuids: list[str | None] = [None] * len(planned.pieces)
-    if changed and not check_mode:
+    if made:
         layout.build(
             runner,
             planned,
@@ -292,10 +342,13 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
                 "role": piece.wish.role,
                 "offset": planned.table.offset(part),
                 "size": planned.table.length(part),
-                "uuid": made,
+                "uuid": known,
                 "path": piece.path,
             }
-            for piece, part, made in zip(planned.pieces, planned.table.partitions, uuids)
+            for piece, part, known in zip(planned.pieces, planned.table.partitions, uuids)
+        ],
+        "renamed": [
+            {**asdict(item), "new": item.new if made else None} for item in (planned.renamings if changed else ())
         ],
     }
 
@@ -332,6 +385,7 @@ def main() -> None:
                     "path": {"type": "str"},
                 },
             },
+            "new_uuids": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
             "limits": LIMITS,
             "progress": {"type": "path"},

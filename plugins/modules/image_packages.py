@@ -70,11 +70,12 @@ from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbo
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     image, names = module.params["image"], module.params["name"]
     spread = locate(runner, image, number=module.params["root"])
-    with open_guest(runner, spread, writable=False) as files:
-        absent = packages.missing(files, names)
-    if absent and not module.check_mode:
-        with locked(image), mounted_guest(runner, spread) as root, sandbox(runner, root, network=True) as box:
-            packages.install(box, absent)
+    with locked(image):
+        with open_guest(runner, spread, writable=not module.check_mode) as files:
+            absent = packages.missing(files, names)
+        if absent and not module.check_mode:
+            with mounted_guest(runner, spread) as root, sandbox(runner, root, network=True) as box:
+                packages.install(box, absent)
     listed = "".join(f"{name}\n" for name in absent)
     return {
         "changed": bool(absent),

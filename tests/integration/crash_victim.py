@@ -1,38 +1,46 @@
-"""A process for test_crash.py to kill: does one kind of the library's work, and says when it begins.
+"""A process for test_crash.py to kill: does one piece of the collection's work, and says when it begins.
 
-python crash_victim.py layout SOURCE TARGET
+python crash_victim.py module NAME OPTIONS(JSON)
 python crash_victim.py sandbox IMAGE COMMAND...
 python crash_victim.py publish IMAGE RELEASES
 """
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import sys
 
+from ansible.module_utils.testing import patch_module_args
+
 from ansible_collections.voc.cluster.plugins.module_utils import _release
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
-from ansible_collections.voc.cluster.plugins.module_utils._image import layout
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbox
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 
 RUNNER = PopenRunner()
-DISK_SIZE = 2 << 30
+MODULES = "ansible_collections.voc.cluster.plugins.modules"
 
 
-def lay_out(source: str, target: str) -> None:
-    layout.build(RUNNER, layout.plan(RUNNER, source, DISK_SIZE), target)
+def run_module(name: str, options: str) -> None:
+    module = importlib.import_module(f"{MODULES}.{name}")
+    with patch_module_args(json.loads(options)):
+        print("begun", flush=True)
+        module.main()
 
 
 def run_in_sandbox(image: str, *command: str) -> None:
+    print("begun", flush=True)
     volume = Volume(image, 0, os.stat(image).st_size)
     with mounted(RUNNER, volume, "ext4") as root, sandbox(RUNNER, root, network=False) as box:
         box.run(command)
 
 
 def publish(image: str, releases: str) -> None:
+    print("begun", flush=True)
     source = _release.SourceId(image, "0" * 64, 0, 0, 0, 0)
     # Other inputs each time, or two releases of one second would have one name.
     order = _release.Order("worker", Output("qcow2"), source, {"process": str(os.getpid())})
@@ -40,5 +48,4 @@ def publish(image: str, releases: str) -> None:
 
 
 if __name__ == "__main__":
-    print("begun", flush=True)
-    {"layout": lay_out, "sandbox": run_in_sandbox, "publish": publish}[sys.argv[1]](*sys.argv[2:])
+    {"module": run_module, "sandbox": run_in_sandbox, "publish": publish}[sys.argv[1]](*sys.argv[2:])

@@ -11,10 +11,10 @@ import pytest
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree, mounted
-from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, PutFile
-from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems, layout
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, PutDirectory, PutFile
+from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems, layout
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
-from ansible_collections.voc.cluster.plugins.module_utils._image.layout import Options
+from ansible_collections.voc.cluster.plugins.module_utils._image.layout import Extra, Options
 
 from .machine import tool
 
@@ -70,3 +70,41 @@ def test_a_damaged_one_is_refused_before_it_is_mounted(kind: str, runner: Runner
     with pytest.raises(DamagedImageError, match=f"its {kind} filesystem has errors"):
         layout.build(runner, planned, str(tmp_path / "work/disk"))
     assert os.listdir(tmp_path / "work") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_gets_a_new_uuid_that_its_files_follow(kind: str, runner: Runner, tmp_path: Path) -> None:
+    root, data = make(runner, tmp_path / "part", kind), make(runner, tmp_path / "data", kind)
+    old = [(filesystems.require(Volume(str(path), 0, SIZE), KINDS).uuid or "") for path in (root, data)]
+    text = "".join(f"UUID={uuid} /{uuid} {kind} defaults 0 0\n" for uuid in old)
+    for path in (root, data):
+        with mounted(runner, Volume(str(path), 0, SIZE), kind) as folder:
+            fstab = [PutDirectory("/etc", Attributes(0o755)), PutFile("/etc/fstab", text.encode(), Attributes(), False)]
+            MountedTree(folder).apply(fstab)
+    options = Options(new_uuids=True, extras=(Extra("data", str(data)),))
+    planned = layout.plan(runner, str(root), 1024 * MIB, options)
+    layout.build(runner, planned, str(tmp_path / "work/disk"))
+    assert os.listdir(tmp_path / "work") == ["disk"]
+    new = {item.role: item.new for item in planned.renamings}
+    for region in contents.look(runner, str(tmp_path / "work/disk")).regions:
+        role = "root" if region.partition == planned.root.number else "data"
+        assert region.filesystem
+        assert region.filesystem.uuid == new[role]
+        with mounted(runner, region.volume, kind) as folder:
+            files = MountedTree(folder)
+            assert files.read("/hostname") == b"worker\n"
+            followed = text.replace(old[0], new["root"]).replace(old[1], new["data"])
+            assert files.read("/etc/fstab").decode() == followed
+        assert_sound(region.volume, kind, tmp_path)
+
+
+def assert_sound(volume: Volume, kind: str, folder: Path) -> None:
+    """Let the filesystem's own check find nothing to complain about."""
+    copy = folder / "copy"
+    tool(*("dd", f"if={volume.path}", f"of={copy}", "bs=1M", "conv=sparse"), *_place(volume))
+    checks = {"xfs": ("xfs_repair", "-n", "-f"), "btrfs": ("btrfs", "check", "--readonly")}
+    tool(*checks[kind], copy)
+
+
+def _place(volume: Volume) -> tuple[str, str]:
+    return f"skip={volume.offset // MIB}", f"count={volume.size // MIB}"

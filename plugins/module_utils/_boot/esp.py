@@ -26,6 +26,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import Partition, Table
 
+READ_LIMIT = 1 << 20  # bytes: what is read of it is text
+
 
 def partitions_of(table: Table) -> list[Partition]:
     """Return the EFI system partitions of a disk."""
@@ -103,6 +105,28 @@ def holds(runner: Runner, volume: Volume, path: str, content: bytes) -> bool:
             return file.read() == content
 
 
+def read(runner: Runner, volume: Volume, path: str, maximum: int = READ_LIMIT) -> bytes | None:
+    """Return the content of a file of the EFI system partition; None when it is not there.
+
+    Raises:
+        FileSizeError: it has more than `maximum` bytes.
+    """
+    with tempfile.TemporaryDirectory(prefix="voc-esp-") as folder:
+        copy = os.path.join(folder, "copy")
+        done = _mtools(runner, "mcopy", volume, "-n", f"::{path}", copy, file_size=maximum, accept=(0, 1))
+        if done.status or not os.path.isfile(copy):
+            return None
+        with open(copy, "rb") as file:
+            return file.read()
+
+
+def names(runner: Runner, volume: Volume, folder: str) -> list[str]:
+    """Return the names in a folder of the EFI system partition; none when it is not there."""
+    done = _mtools(runner, "mdir", volume, "-b", f"::{folder}", accept=(0, 1))
+    lines = done.text.splitlines() if done.status == 0 else []
+    return sorted(posixpath.basename(line.rstrip("/")) for line in lines)
+
+
 def exists(runner: Runner, volume: Volume, path: str) -> bool:
     """Say whether something stands at a path of the EFI system partition."""
     return _mtools(runner, "mdir", volume, "-b", f"::{path}", accept=(0, 1)).status == 0
@@ -166,4 +190,4 @@ def _mtools(
     return done
 
 
-__all__ = ["exists", "holds", "locate", "partitions_of", "require_fat", "write"]
+__all__ = ["READ_LIMIT", "exists", "holds", "locate", "names", "partitions_of", "read", "require_fat", "write"]

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, root, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import batch, fstab, root, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.composed import ComposedTree, UnreachableTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree, mounted
@@ -88,11 +88,15 @@ def open_guest(runner: Runner, spread: Spread, access: str = "auto", *, writable
 
     Args:
         access: ``ext``, ``mounted``, or ``auto`` for the first of them that can do it.
-        writable: whether a mount may write.
+        writable: whether a mount may write. What a killed run left is made whole first.
 
     Raises:
         InputError: neither can; the hint says which of the two would help.
+        DamagedImageError: it cannot be repaired safely.
     """
+    if writable:
+        for place in spread.places:
+            batch.repair(runner, place.region.volume)
     found = spread.root
     if access == "ext" and not found.is_ext:
         raise InputError(

@@ -24,25 +24,20 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Conversation, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Conversation, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     DamagedImageError,
     GuestError,
     InputError,
-    SpaceError,
-    ToolError,
-    printable,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import batch, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, check, identify
 
 _ROOT_INODE = 2
-_NEEDS_RECOVERY = 0x4  # incompatible feature bit of a journal that was not replayed
 
 # ls -p prints /inode/mode/uid/gid/name/size/, and no size for directories.
 _LISTED = re.compile(rb"^/(\d+)/(\d+)/(-?\d+)/(-?\d+)/([^/]*)/(\d*)/$")
-_BANNER = re.compile(r"^debugfs \d")
 _ACL = "system.posix_acl_access"
 _FAST_LINK = b'Fast link dest: "'
 
@@ -126,9 +121,9 @@ class ExtTree(GuestTree):
 
     def digests(self, paths: Collection[str]) -> dict[str, str]:
         found: dict[str, str] = {}
-        for batch in self._batches(paths):
+        for some in self._batches(paths):
             with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
-                copies = {path: os.path.join(folder, str(number)) for number, path in enumerate(batch)}
+                copies = {path: os.path.join(folder, str(number)) for number, path in enumerate(some)}
                 self._ask_all([f"dump <{self.number(path)}> {_quote(copy, copy)}" for path, copy in copies.items()])
                 for path, copy in copies.items():
                     with open(copy, "rb") as file:
@@ -173,7 +168,7 @@ class ExtTree(GuestTree):
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
         found = identify(self._volume)
-        if found and found.incompatible & _NEEDS_RECOVERY:
+        if found and not found.clean:
             raise InputError(
                 "the filesystem was not unmounted cleanly",
                 where=self._volume.path,
@@ -185,11 +180,13 @@ class ExtTree(GuestTree):
             for change in changes:
                 commands.add(change)
             self.close()
-            self._do(_write_lines(folder, commands.lines))
+            # debugfs 1.47 removes an inode but not its block of attributes; e2fsck frees that.
+            to_check = any(inode.attribute_block for inode in going.values())
+            last = [] if to_check else [batch.MARK_CLEAN]
+            batch.run(self._runner, self._volume, _write_lines(folder, [*commands.lines, *last]))
         self._listings.clear()
         self._targets.clear()
-        if any(inode.attribute_block for inode in going.values()):
-            # debugfs 1.47 removes an inode but not its block of attributes; e2fsck frees that.
+        if to_check:
             check(self._runner, self._volume)
 
     def number(self, path: str) -> int:
@@ -289,22 +286,13 @@ class ExtTree(GuestTree):
         self.close()
 
     def _require_silence(self, errors: bytes) -> None:
-        trouble = complaints(errors)
+        trouble = batch.complaints(errors)
         if trouble:
             raise DamagedImageError(
                 f"the filesystem cannot be read (debugfs: {trouble})",
                 where=self._volume.path,
                 hint="repair a copy of the image with e2fsck -f, or fetch it again",
             )
-
-    def _do(self, script: str) -> None:
-        """Let debugfs do a file of commands."""
-        done = self._runner.run(["debugfs", "-w", "-f", script, self._volume.e2fs_name], limits=TRANSFORM)
-        trouble = complaints(done.errors)
-        if "allocate" in trouble:
-            raise SpaceError(f"the image is full ({trouble})", where=self._volume.path, hint="give it a larger disk")
-        if trouble:
-            raise ToolError(f"debugfs failed: {trouble}", where=self._volume.path)
 
 
 class _Script:
@@ -404,12 +392,6 @@ def _depth(folder: str) -> int:
     return 0 if folder == "/" else folder.count("/")
 
 
-def complaints(errors: bytes) -> str:
-    """Return what debugfs wrote on standard error, but for its banner; empty when all is well."""
-    lines = errors.decode("utf-8", "replace").splitlines()
-    return printable("; ".join(line for line in lines if line and not _BANNER.match(line)))[:400]
-
-
 def parse_listing(output: bytes) -> dict[str, tuple[int, Entry]]:
     """Read what ``ls -p`` printed: name -> (inode, entry).
 
@@ -485,4 +467,4 @@ def _quote(word: str, path: str) -> str:
     return f'"{escaped}"'
 
 
-__all__ = ["ExtTree", "complaints", "parse_listing"]
+__all__ = ["ExtTree", "parse_listing"]

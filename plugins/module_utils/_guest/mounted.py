@@ -17,12 +17,11 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import secrets
 import shutil
 import stat
 import typing as t
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError, SpaceError
@@ -37,6 +36,9 @@ MOUNT_POINT = "/mnt"
 
 _CLONE_NEWNS = 0x00020000
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# What a new file is called until it is complete. When a run is killed by then, the next one finds it by its name.
+_BESIDE = ".voc-cluster.new"
 
 _OPTIONS = "loop,nodev,nosuid,noatime"
 # An ext superblock can ask for a kernel panic on errors; the explicit option overrides it.
@@ -232,9 +234,10 @@ def _apply(folder: int, name: str, change: tree.Change) -> None:
 
 def _put_file(folder: int, name: str, change: tree.PutFile | tree.PutHostFile) -> None:
     """Write beside the old file and rename over it: other hard links keep their content."""
-    beside = f".voc-{secrets.token_hex(8)}"
+    with suppress(FileNotFoundError):
+        os.unlink(_BESIDE, dir_fd=folder)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(beside, flags, 0o600, dir_fd=folder)
+    descriptor = os.open(_BESIDE, flags, 0o600, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
             if isinstance(change, tree.PutFile):
@@ -248,9 +251,9 @@ def _put_file(folder: int, name: str, change: tree.PutFile | tree.PutHostFile) -
                 _copy_extended(folder, name, file.fileno())
             # Last, because an access control list brings a mode of its own.
             os.fchmod(file.fileno(), change.attributes.mode)
-        os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.rename(_BESIDE, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        os.unlink(beside, dir_fd=folder)
+        os.unlink(_BESIDE, dir_fd=folder)
         raise
 
 

@@ -50,6 +50,8 @@ _EXT_MAGIC = 0xEF53
 _EXT_64BIT = 0x80
 _EXT_EXTENTS = 0x40
 _EXT_HAS_JOURNAL = 0x4
+_EXT_NEEDS_RECOVERY = 0x4  # incompatible feature bit of a journal that was not replayed
+_EXT_STATE = 0x1 | 0x2  # unmounted cleanly, has errors
 
 # What no tool here works on, though it may hold a root filesystem: what it is, and what to do.
 _CONTAINERS = {
@@ -112,6 +114,7 @@ class Filesystem:
         devices: how many devices it is spread over: btrfs' data, or ext with a journal elsewhere.
         block_size: what it reads and writes at once, in bytes, so that its disk can have no larger
             sectors: ext's blocks, sectors of xfs and FAT; None where it is not known.
+        clean: False for an ext that was not left as a whole: by a guest that crashed, or a run that was killed.
     """
 
     type: str
@@ -122,6 +125,7 @@ class Filesystem:
     incompatible: int = 0
     devices: int = 1
     block_size: int | None = None
+    clean: bool = True
 
     @property
     def is_ext(self) -> bool:
@@ -169,6 +173,7 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
         return None
     blocks, free = struct.unpack_from("<I4xI", superblock, 0x4)
     (block_shift,) = struct.unpack_from("<I", superblock, 0x18)
+    (state,) = struct.unpack_from("<H", superblock, 0x3A)
     compatible, incompatible = struct.unpack_from("<II", superblock, 0x5C)
     if block_shift > 6:  # 64 KiB is the largest block there is
         return None
@@ -188,6 +193,7 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
         incompatible=incompatible,
         devices=2 if compatible & _EXT_HAS_JOURNAL and not journal else 1,
         block_size=1 << (10 + block_shift),
+        clean=state & _EXT_STATE == 0x1 and not incompatible & _EXT_NEEDS_RECOVERY,
     )
 
 
@@ -357,8 +363,14 @@ def verify(runner: Runner, volume: Volume) -> None:
     """Check an ext filesystem and change nothing.
 
     Raises:
-        DamagedImageError: it has errors.
+        DamagedImageError: it has errors, or was not left as a whole.
     """
+    if not require_ext(volume).clean:
+        raise DamagedImageError(
+            "the filesystem was not unmounted cleanly, or a run was killed while it changed it",
+            where=volume.path,
+            hint="run that again, or repair a copy of the image with e2fsck -f",
+        )
     done = runner.run(["e2fsck", "-f", "-n", volume.e2fs_name], limits=TRANSFORM, accept=range(256))
     if done.status != 0:
         raise DamagedImageError(f"the filesystem has errors ({done.complaint})", where=volume.path)

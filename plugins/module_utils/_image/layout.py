@@ -19,12 +19,14 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError, SpaceError
+from ansible_collections.voc.cluster.plugins.module_utils._guest.references import Renaming
 from ansible_collections.voc.cluster.plugins.module_utils._guest.root import find as find_root
 from ansible_collections.voc.cluster.plugins.module_utils._image import (
     blocks,
     contents,
     filesystems,
     partitions,
+    renewal,
     resize,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Contents, Region
@@ -65,6 +67,7 @@ class Options:
         extras: more partitions, in their order on the disk.
         shrink: whether an ext root may become smaller than it is.
         sector_size: of the disk, in bytes; None for that of the source, and 512 where it is no disk.
+        new_uuids: whether what is copied gets new identifiers, which the references in its files follow.
     """
 
     label: str | None = None
@@ -73,6 +76,7 @@ class Options:
     extras: tuple[Extra, ...] = ()
     shrink: bool = False
     sector_size: int | None = None
+    new_uuids: bool = False
 
 
 _DEFAULTS = Options()
@@ -100,6 +104,7 @@ class Plan:
     Attributes:
         pieces: what its partitions are made of, in the table's order; the root is the last.
         identities: of the source and all other files, when they were looked at.
+        renamings: the identifiers that are to become others.
     """
 
     source: str
@@ -108,6 +113,7 @@ class Plan:
     pieces: tuple[Piece, ...]
     filesystem: Filesystem
     identities: Mapping[str, blocks.Identity]
+    renamings: tuple[Renaming, ...] = ()
 
     @property
     def root(self) -> Partition:
@@ -150,7 +156,11 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
         error.where = source
         raise
     resize.require_possible(found, table.length(table.partitions[-1]), source)
-    return Plan(source, disk_size, table, pieces, found, identities)
+    renamings: tuple[Renaming, ...] = ()
+    if options.new_uuids:
+        kept = [renewal.Kept(piece.wish.role, piece.wish.like, piece.filesystem) for piece in pieces]
+        table, renamings = renewal.plan(seen.table, table, kept)
+    return Plan(source, disk_size, table, pieces, found, identities, renamings)
 
 
 def _before_root(seen: Contents, root: Region, label: str, sector_size: int, esp: int | None) -> Iterator[Piece]:
@@ -274,19 +284,32 @@ def build(runner: Runner, planned: Plan, target: str, finish: Callable[[str], No
         os.truncate(partial, max(length, planned.filesystem.size or 0))
         _fill(runner, planned.pieces[-1], Volume(partial, 0, length), planned.table.sector_size)
         resize.fill(runner, Volume(partial, 0, length), planned.filesystem, planned.source)
+        renewal.renew(runner, Volume(partial, 0, length), planned.filesystem, planned.root.number, planned.renamings)
         os.truncate(partial, length)
         blocks.insert_hole(runner, partial, offset)
         os.truncate(partial, planned.disk_size)
         for piece, part in zip(planned.pieces[:-1], planned.table.partitions):
-            place = Volume(partial, planned.table.offset(part), planned.table.length(part))
-            _fill(runner, piece, place, planned.table.sector_size)
+            volume = Volume(partial, planned.table.offset(part), planned.table.length(part))
+            _fill(runner, piece, volume, planned.table.sector_size)
+            if planned.renamings and piece.filesystem and piece.filesystem.is_ext:
+                filesystems.check(runner, volume, where=piece.source.path if piece.source else None)
+            renewal.renew(runner, volume, piece.filesystem, part.number, planned.renamings)
         for path, identity in planned.identities.items():
             blocks.require_unchanged(path, identity)
         partitions.write(partial, planned.table)
+        if planned.renamings:
+            _follow(runner, planned, partial)
         if finish:
             finish(partial)
         blocks.sync_file(partial)
     return Volume(target, offset, length)
+
+
+def _follow(runner: Runner, planned: Plan, disk: str) -> None:
+    """Let the references in the files of all partitions follow."""
+    for piece, part in zip(planned.pieces, planned.table.partitions):
+        volume = Volume(disk, planned.table.offset(part), planned.table.length(part))
+        renewal.follow(runner, volume, piece.filesystem, piece.wish.role, planned.renamings)
 
 
 def _fill(runner: Runner, piece: Piece, target: Volume, sector_size: int) -> None:

@@ -34,6 +34,7 @@ def test_check_mode_tells_what_a_run_does(tmp_path: Path, capsys: pytest.Capture
     assert {**done, **told} == done
     assert told == {
         "changed": True,
+        "renamed": [],
         "dest": str(tmp_path / "disk"),
         "size": 64 * MIB,
         "offset": 42 * MIB,
@@ -47,6 +48,23 @@ def test_check_mode_tells_what_a_run_does(tmp_path: Path, capsys: pytest.Capture
         ],
     }
     assert not run_module("image_layout", capsys, **options)["changed"]
+
+
+def test_check_mode_tells_what_gets_new_identifiers_but_not_which(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_ext(tmp_path / "part", plant(tmp_path / "tree", {"/etc/fstab": f"UUID={UUID} / ext4 ro 0 1\n"}))
+    options = {"src": str(source), "dest": str(tmp_path / "disk"), "new_uuids": True}
+    told = run_module("image_layout", capsys, check=True, **options)
+    assert told["uuid"] is None
+    assert told["renamed"] == [{"kind": "UUID", "role": "root", "number": 1, "old": UUID, "new": None}]
+    assert not (tmp_path / "disk").exists()
+    done = run_module("image_layout", capsys, **options)
+    assert done["renamed"] == [{**told["renamed"][0], "new": done["uuid"]}]
+    assert done["uuid"] != UUID
+    assert debugfs(tmp_path / "disk", "cat /etc/fstab", offset=MIB) == f"UUID={done['uuid']} / ext4 ro 0 1\n"
+    again = run_module("image_layout", capsys, **options)
+    assert (again["changed"], again["uuid"], again["renamed"]) == (False, done["uuid"], [])
 
 
 def test_bad_input_names_what_the_user_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""A batch of debugfs commands that is done wholly or not at all, even when it is killed.
+
+debugfs keeps no journal, and e2fsck cannot know what a half-done batch was to
+be. So the filesystem is marked as not clean before a batch, and what the batch
+overwrites goes to an undo file beside the image. The batch's last command marks
+it as clean again: libext2fs writes the superblock after all else. Whoever opens
+a working image to change it lets `repair` look first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import (
+    DamagedImageError,
+    SpaceError,
+    ToolError,
+    printable,
+)
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, check, identify
+
+# The last command of a batch, unless e2fsck is to mark it.
+MARK_CLEAN = "set_super_value state 1"
+_MARK_CHANGING = "set_super_value state 0"
+
+_FAR = 64 << 10  # bytes: the largest block of ext
+_NOTHING_KEPT = b"nothing was kept\n"
+_AGAIN = "make the working image from its source again"
+
+_BANNER = re.compile(r"^debugfs \d")
+
+
+def run(runner: Runner, volume: Volume, script: str) -> None:
+    """Let debugfs do a file of commands on an ext filesystem that is clean.
+
+    Raises:
+        SpaceError: the image is full. It is as it was, or marked where that cannot be.
+        ToolError: a command failed. The same holds.
+    """
+    undo = _undo_path(volume)
+    _remove(undo)
+    trouble = _write(runner, volume, "-R", _MARK_CHANGING)
+    trouble = trouble or _write(runner, volume, *_keeping(volume, undo), "-f", script)
+    if trouble:
+        if _is_kept(undo):
+            _take_back(runner, volume, undo)
+        else:
+            _write(runner, volume, "-R", _MARK_CHANGING)
+        if "allocate" in trouble:
+            raise SpaceError(f"the image is full ({trouble})", where=volume.path, hint="give it a larger disk")
+        raise ToolError(f"debugfs failed: {trouble}", where=volume.path)
+    _remove(undo)
+
+
+def _keeping(volume: Volume, undo: str) -> tuple[str, ...]:
+    """Return the options that let debugfs keep what it overwrites.
+
+    To keep the superblock of a filesystem that does not begin its file, libext2fs
+    reads at twice the offset, and fails when that is not in the file (1.47,
+    undo_write_byte). What is overwritten there cannot be taken back.
+    """
+    if 2 * volume.offset + _FAR < os.stat(volume.path).st_size:
+        return ("-z", undo)
+    with open(undo, "wb") as file:
+        file.write(_NOTHING_KEPT)
+    return ()
+
+
+def repair(runner: Runner, volume: Volume) -> None:
+    """Make an ext filesystem of a working image whole: take back a batch that did not end, and check it.
+
+    Other filesystems, and those that are clean, are not changed.
+
+    Raises:
+        DamagedImageError: it cannot be repaired safely.
+    """
+    found = identify(volume)
+    if found is None or not found.is_ext:
+        return
+    undo = _undo_path(volume)
+    if not found.clean:
+        _take_back(runner, volume, undo)
+    # That of a batch that was killed after its last command is of no use.
+    _remove(undo)
+
+
+def _take_back(runner: Runner, volume: Volume, undo: str) -> None:
+    if not _is_kept(undo):
+        raise DamagedImageError(
+            "a run was killed while it changed the filesystem, which cannot be taken back",
+            where=volume.path,
+            hint=_AGAIN,
+        )
+    if os.path.exists(undo):
+        argv = ["e2undo", "-o", str(volume.offset), undo, os.path.abspath(volume.path)]
+        # A batch that was killed before its first change left no undo file that could be read, and needs none.
+        runner.run(argv, limits=TRANSFORM, accept=range(256))
+    try:
+        check(runner, volume)
+    except DamagedImageError as error:
+        error.hint = _AGAIN
+        raise
+    _remove(undo)
+
+
+def _is_kept(undo: str) -> bool:
+    """Say whether nothing was overwritten that is not in the undo file."""
+    try:
+        with open(undo, "rb") as file:
+            return file.read(len(_NOTHING_KEPT)) != _NOTHING_KEPT
+    except FileNotFoundError:
+        return True
+
+
+def complaints(errors: bytes) -> str:
+    """Return what debugfs wrote on standard error, but for its banner; empty when all is well."""
+    lines = errors.decode("utf-8", "replace").splitlines()
+    return printable("; ".join(line for line in lines if line and not _BANNER.match(line)))[:400]
+
+
+def _write(runner: Runner, volume: Volume, *arguments: str) -> str:
+    return complaints(runner.run(["debugfs", "-w", *arguments, volume.e2fs_name], limits=TRANSFORM).errors)
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _undo_path(volume: Volume) -> str:
+    folder, name = os.path.split(os.path.abspath(volume.path))
+    return os.path.join(folder, f".{name}.{volume.offset}.undo")
+
+
+__all__ = ["MARK_CLEAN", "complaints", "repair", "run"]
