@@ -70,7 +70,9 @@ class Dialogue(Conversation):
                     selector.register(pipe.fileno(), selectors.EVENT_READ, heard)
             selector.register(self._requests, selectors.EVENT_WRITE, memoryview(request))
             while not output.endswith(end):
-                self._exchange(selector, bytes(errors))
+                if not self._exchange(selector, output):
+                    self._read_rest(selector, errors)
+                    raise ToolError(f"{self._tool} has ended ({last_words(bytes(errors))})", hint=HOSTILE)
                 if time.monotonic() > deadline:
                     raise self._ended(f"it took longer than {self._limits.seconds} s")
                 if len(output) + len(errors) > self._limits.output:
@@ -79,8 +81,8 @@ class Dialogue(Conversation):
             self._read_rest(selector, errors)
         return bytes(output[: -len(end)]), bytes(errors)
 
-    def _exchange(self, selector: selectors.BaseSelector, errors: bytes) -> None:
-        """Write what can be written and read what there is, or wait a moment for either."""
+    def _exchange(self, selector: selectors.BaseSelector, output: bytearray) -> bool:
+        """Write what can be written and read what there is, or wait a moment; return whether more can come."""
         for key, _mask in selector.select(_TICK):
             if key.fd == self._requests:
                 left = key.data[os.write(key.fd, key.data[:_PIECE]) :]
@@ -91,8 +93,11 @@ class Dialogue(Conversation):
                 continue
             piece = os.read(key.fd, _PIECE)
             if not piece:
-                raise ToolError(f"{self._tool} has ended ({last_words(errors)})", hint=HOSTILE)
+                selector.unregister(key.fd)
+                if key.data is output:
+                    return False
             key.data.extend(piece)
+        return True
 
     def _read_rest(self, selector: selectors.BaseSelector, errors: bytearray) -> None:
         waiting = True

@@ -49,6 +49,7 @@ exec "$@" <"$input"
 _ULIMIT_BLOCK = 512  # bytes, of `ulimit -f` (POSIX)
 _PIECE = 64 << 10
 _TICK = 1.0  # seconds
+_SHORTEST = 0.0002
 
 
 class ProcessRunner(Runner):
@@ -174,22 +175,27 @@ class _Reader:
                 for pipe, pieces in ((process.stdout, self.output), (process.stderr, self.errors)):
                     if pipe:
                         selector.register(pipe.fileno(), selectors.EVENT_READ, pieces)
-                while not self.overrun and (selector.get_map() or process.poll() is None):
+                while not self.overrun and selector.get_map():
                     heard = self._read(process.pid, selector)
                     if not heard and process.poll() is not None:
                         break  # a program that it started holds the pipe
-                    if time.monotonic() > deadline:
-                        self.overrun = f"it took longer than {self._limits.seconds} s"
+                    self._keep_time(deadline)
+            pause = _SHORTEST  # it has nothing more to say, and ends in a moment
+            while not self.overrun and process.poll() is None:
+                time.sleep(pause)
+                pause = min(2 * pause, _TICK)
+                self._keep_time(deadline)
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait()
 
+    def _keep_time(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            self.overrun = f"it took longer than {self._limits.seconds} s"
+
     def _read(self, pid: int, selector: selectors.BaseSelector) -> bool:
         """Read what there is, or wait a moment for it; return whether there was something."""
-        if not selector.get_map():
-            time.sleep(_TICK / 100)
-            return False
         events = selector.select(_TICK)
         news = b""
         for key, _mask in events:

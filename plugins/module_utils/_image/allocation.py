@@ -8,7 +8,7 @@
 
 A small file whose table entries all point to one place reads as a huge disk
 full of data. ``qemu-img check`` knows no VHD, lets that pass in VMDK and VHDX,
-and in a qcow2 whose reference counts agree (QEMU 7.2). So the lengths of
+and in a qcow2 whose reference counts agree (QEMU 7.2); it takes its time, too. So the lengths of
 everything that the tables point to are added up. Where the sum is not more than
 the file, such an image writes no more than an honest one of its length could.
 
@@ -162,6 +162,22 @@ def _vmdk_packed(file: t.BinaryIO, sector: int) -> int:
     return -(-(12 + int(struct.unpack_from("<I", marker, 8)[0])) // _SECTOR) * _SECTOR
 
 
+# VDI: VirtualBox, VDICore.h; QEMU, block/vdi.c.
+
+_VDI_UNUSED = 0xFFFFFFFE  # that, and one more: a block of zeros, and none
+
+
+def _vdi(file: t.BinaryIO, path: str) -> Iterator[Claim]:
+    header = read_at(file, 0, 512, path)
+    table, data = struct.unpack_from("<II", header, 0x154)
+    block, _extra, count = struct.unpack_from("<III", header, 0x178)
+    if not block or block % _SECTOR:
+        raise DamagedImageError("the VDI image's blocks are of no size", where=path, hint=_FETCH)
+    for entries in _entries(file, path, table, count, "<I"):
+        used = [entry for entry in entries if entry < _VDI_UNUSED]
+        yield Claim(data + max(used) * block if used else 0, len(used) * block, block)
+
+
 # VHD: Microsoft, "Virtual Hard Disk Image Format Specification".
 
 _VHD_FIXED = 2
@@ -203,6 +219,7 @@ def _vhdx(file: t.BinaryIO, path: str) -> Iterator[Claim]:
 
 _WALKS: dict[str, Callable[[t.BinaryIO, str], Iterator[Claim]]] = {
     "qcow2": _qcow2,
+    "vdi": _vdi,
     "vmdk": _vmdk,
     "vhd": _vhd,
     "vhdx": _vhdx,

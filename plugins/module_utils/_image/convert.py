@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -102,9 +103,11 @@ def _convert(runner: Runner, plain: Source, partial: str, output: Output, path: 
     """Write what is not compressed to `partial`; `path` is what users know it by."""
     if plain.probe.compression:
         raise InputError("it is compressed twice", where=path, hint="unpack it once")
-    _check(runner, plain, path)
+    with called(plain.path, path):
+        allocation.require_held(str(plain.probe.container), plain.path)
     if plain.probe.container != output.format or output.format != "raw":
-        _qemu_convert(runner, plain, partial, output)
+        with _checked(runner, plain, path):
+            _qemu_convert(runner, plain, partial, output)
     elif plain.path == path:
         _copy(runner, plain.path, partial)
     else:
@@ -143,15 +146,27 @@ def _copy(runner: Runner, path: str, target: str) -> None:
         )
 
 
-def _check(runner: Runner, source: Source, where: str) -> None:
-    """Refuse an image with clusters that are not there, or that several places share.
+@contextmanager
+def _checked(runner: Runner, source: Source, where: str) -> Iterator[None]:
+    """Let qemu-img check an image while it is converted; in the end its verdict counts before all else.
 
-    qemu-img would read the first as zeros. With the second a small file makes
-    a huge disk full of data. Not all of either is known to its own check.
+    What it finds is damage. That an image writes more than it should was looked for before.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        checking = pool.submit(_check, runner, source, where)
+        try:
+            yield
+        finally:
+            checking.result()
+
+
+def _check(runner: Runner, source: Source, where: str) -> None:
+    """Refuse an image whose own tables disagree.
+
+    Raises:
+        DamagedImageError: it is one.
     """
     container = str(source.probe.container)
-    with called(source.path, where):
-        allocation.require_held(container, source.path)
     known = formats.FORMATS[container]
     if not known.checked:
         return

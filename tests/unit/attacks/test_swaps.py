@@ -143,6 +143,8 @@ def test_a_swap_back_is_noticed_too(tmp_path: Path, out: Path) -> None:
 
     class There(PopenRunner):
         def run(self, argv, **options):  # type: ignore[no-untyped-def]
+            if argv[1] == "check":  # meanwhile, and of the right one
+                return super().run(argv, **options)
             image.rename(kept)
             overlay.rename(image)
             try:

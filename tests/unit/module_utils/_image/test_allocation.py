@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, UnsafeImageError
 from ansible_collections.voc.cluster.plugins.module_utils._image import allocation
 from ansible_collections.voc.cluster.tests.unit.attacks.hostile import plant
 from ansible_collections.voc.cluster.tests.unit.images import MIB, tool
@@ -67,7 +68,7 @@ def test_snapshots_share_clusters_with_the_disk(tmp_path: Path) -> None:
     allocation.require_held("qcow2", str(image))
 
 
-@pytest.mark.parametrize("container", ["raw", "vdi", "luks"])
+@pytest.mark.parametrize("container", ["raw", "luks"])
 def test_others_have_no_tables_to_look_at(container: str, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x")
     allocation.require_held(container, str(tmp_path / "a"))
@@ -88,3 +89,15 @@ def test_tables_that_make_no_sense_are_refused(form: str, offset: int, sentence:
     image = plant(_image(tmp_path, form, content=b"x"), bytes(4), offset)
     with pytest.raises(DamagedImageError, match=sentence):
         allocation.require_held({"vpc": "vhd"}.get(form, form), str(image))
+
+
+def test_a_vdi_whose_blocks_are_one_is_refused(tmp_path: Path) -> None:
+    image = _image(tmp_path, "vdi", content=os.urandom(SIZE))
+    with image.open("r+b") as file:
+        file.seek(0x154)
+        table, _data = struct.unpack("<II", file.read(8))
+        file.seek(table)
+        file.write(struct.pack("<I", 0) * (SIZE // MIB))
+        file.truncate(4 * MIB)
+    with pytest.raises(UnsafeImageError, match="uses the same data for several places"):
+        allocation.require_held("vdi", str(image))
