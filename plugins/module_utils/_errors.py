@@ -76,6 +76,16 @@ def called(path: str, name: str) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def located(place: str) -> Iterator[None]:
+    """Let errors that do not know where something was found name `place`."""
+    try:
+        yield
+    except ImageError as error:
+        error.where = error.where or place
+        raise
+
+
 def printable(text: str) -> str:
     """Return `text` with everything that is not plain printable text escaped.
 
@@ -95,5 +105,6 @@ __all__ = [
     "ToolError",
     "UnsafeImageError",
     "called",
+    "located",
     "printable",
 ]

@@ -59,7 +59,7 @@ def inspect_raw(runner: Runner, path: str, access: str = "auto", number: int | N
     Raises:
         InputError: there is nothing in it to recognise.
     """
-    seen = contents.look(runner, path)
+    seen = contents.look(path)
     if seen.layout == "unknown":
         raise InputError(
             "it holds neither a known filesystem nor a partition table",

@@ -155,7 +155,7 @@ def test_a_killed_layout_leaves_the_source_and_no_half_disk(
     work = module(tmp_path, "image_layout", src=source, dest=target, **options)
 
     def assert_whole() -> None:
-        *_others, root = contents.look(runner, str(target)).regions
+        *_others, root = contents.look(str(target)).regions
         filesystems.verify(runner, root.volume)
 
     lasts = work.finish()
@@ -203,7 +203,7 @@ def test_a_killed_edit_is_done_wholly_by_the_run_that_ends(
 
 
 def test_a_killed_boot_set_up_is_done_by_the_run_that_ends(
-    runner: Runner, make_partition: Callable[..., Path], tmp_path: Path, moments: random.Random
+    make_partition: Callable[..., Path], tmp_path: Path, moments: random.Random
 ) -> None:
     untouched = make_efi_disk(tmp_path / "untouched", make_guest(make_partition))
     folder = tmp_path / "work"

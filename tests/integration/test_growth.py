@@ -86,7 +86,7 @@ def test_it_gets_a_new_uuid_that_its_files_follow(kind: str, runner: Runner, tmp
     layout.build(runner, planned, str(tmp_path / "work/disk"))
     assert os.listdir(tmp_path / "work") == ["disk"]
     new = {item.role: item.new for item in planned.renamings}
-    for region in contents.look(runner, str(tmp_path / "work/disk")).regions:
+    for region in contents.look(str(tmp_path / "work/disk")).regions:
         role = "root" if region.partition == planned.root.number else "data"
         assert region.filesystem
         assert region.filesystem.uuid == new[role]

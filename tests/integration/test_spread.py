@@ -63,7 +63,7 @@ def test_a_mount_tells_the_root_and_writes_nothing(kind: str, runner: Runner, tm
     system = make(runner, tmp_path / "system", kind, SYSTEM)
     disk = make_disk(tmp_path / "disk", data, system)
     before = digest(disk)
-    assert root.find(runner, contents.look(runner, str(disk)), str(disk)).partition == 2
+    assert root.find(runner, contents.look(str(disk)), str(disk)).partition == 2
     assert digest(disk) == before
 
 
@@ -78,7 +78,7 @@ def test_a_filesystem_with_errors_is_not_given_to_the_kernel(runner: Runner, tmp
     disk = make_disk(tmp_path / "disk", data, dirty)
     before = digest(disk)
     with pytest.raises(DamagedImageError, match=r"its xfs filesystem has errors .*; shut the guest down cleanly"):
-        root.find(runner, contents.look(runner, str(disk)), str(disk))
+        root.find(runner, contents.look(str(disk)), str(disk))
     assert digest(disk) == before
 
 

@@ -48,7 +48,7 @@ def locate(runner: Runner, image: str, access: str = "auto", number: int | None 
         GuestError: none, or more than one filesystem, could be the root.
     """
     contents.require_raw(image)
-    seen = contents.look(runner, image)
+    seen = contents.look(image)
     alone = Spread(image, seen, (Place("/", root.find(runner, seen, image, number)),))
     rest = [region for region in seen.regions if region is not alone.root and region.kind in contents.ROOTS]
     if not rest:

@@ -48,7 +48,7 @@ def introduce(runner: Runner, image: str, root: int, added: Mapping[int, str]) -
     Raises:
         GuestError: a partition holds nothing that fstab could name.
     """
-    seen = contents.look(runner, image)
+    seen = contents.look(image)
     regions = {region.partition or 0: region for region in seen.regions}
     entries = [_entry(regions[number], path, image) for number, path in added.items()]
     mounts = sorted((path, number) for number, path in added.items() if path != SWAP)

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems, partitions
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
@@ -69,7 +68,7 @@ class Contents:
         return "partition" if self.regions[0].filesystem else "unknown"
 
 
-def look(runner: Runner, path: str) -> Contents:
+def look(path: str) -> Contents:
     """Look into a raw image without a mount."""
     size = os.stat(path).st_size
     with open(path, "rb") as file:

@@ -46,7 +46,7 @@ def plan(runner: Runner, source: str, number: int | None) -> Plan:
     """
     identity = blocks.identity(source)
     contents.require_raw(source)
-    seen = contents.look(runner, source)
+    seen = contents.look(source)
     if seen.table is None:
         raise InputError("it has no partition table", where=source, hint="give a disk image")
     region = _root(runner, seen, source) if number is None else contents.region_of(seen, source, number)

@@ -20,6 +20,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     DamagedImageError,
     GuestError,
     InputError,
+    located,
     printable,
 )
 
@@ -350,7 +351,8 @@ def check(runner: Runner, volume: Volume, *, where: str | None = None) -> None:
     Raises:
         DamagedImageError: it has errors that need somebody's decision.
     """
-    done = runner.run(["e2fsck", "-f", "-p", volume.e2fs_name], limits=TRANSFORM, accept=range(256))
+    with located(where or volume.path):
+        done = runner.run(["e2fsck", "-f", "-p", volume.e2fs_name], limits=TRANSFORM, accept=range(256))
     if done.status not in _FSCK_CORRECTED:
         raise DamagedImageError(
             f"the filesystem has errors that e2fsck cannot repair safely ({done.complaint})",
@@ -371,7 +373,8 @@ def verify(runner: Runner, volume: Volume) -> None:
             where=volume.path,
             hint="run that again, or repair a copy of the image with e2fsck -f",
         )
-    done = runner.run(["e2fsck", "-f", "-n", volume.e2fs_name], limits=TRANSFORM, accept=range(256))
+    with located(volume.path):
+        done = runner.run(["e2fsck", "-f", "-n", volume.e2fs_name], limits=TRANSFORM, accept=range(256))
     if done.status != 0:
         raise DamagedImageError(f"the filesystem has errors ({done.complaint})", where=volume.path)
 

@@ -136,7 +136,7 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
     others = (extra.source for extra in options.extras if extra.source)
     identities = {path: blocks.identity(path) for path in (source, *others)}
     contents.require_raw(source)
-    seen = contents.look(runner, source)
+    seen = contents.look(source)
     root = find_root(runner, seen, source, options.root)
     label = options.label or (seen.table.label if seen.table else "dos")
     sector_size = options.sector_size or (seen.table.sector_size if seen.table else partitions.SECTOR)
@@ -145,7 +145,7 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
     content = replace(root.volume, size=size)
     least = size - (found.free or 0) if options.shrink and found.is_ext and wanted is not None else size
     last = Piece(Wish("root", least, root.partition, _partition(seen, root)), content, found)
-    extras = (_extra(runner, extra) for extra in options.extras)
+    extras = (_extra(extra) for extra in options.extras)
     pieces = (*_before_root(seen, root, label, sector_size, options.esp), *extras, last)
     _require_sectors(pieces, sector_size)
     wishes = [piece.wish for piece in pieces]
@@ -181,7 +181,7 @@ def _before_root(seen: Contents, root: Region, label: str, sector_size: int, esp
             yield Piece(Wish(role, MEBIBYTE, region.partition, old))
 
 
-def _extra(runner: Runner, extra: Extra) -> Piece:
+def _extra(extra: Extra) -> Piece:
     path = _mount_point(extra)
     if extra.source is None:
         if extra.size is None or extra.role != "swap":
@@ -194,7 +194,7 @@ def _extra(runner: Runner, extra: Extra) -> Piece:
             )
         return Piece(Wish("swap", extra.size), path=path)
     contents.require_raw(extra.source)
-    seen = contents.look(runner, extra.source)
+    seen = contents.look(extra.source)
     if seen.table:
         raise InputError("it is a disk image", where=extra.source, hint="take its partition out with image_extract")
     (region,) = seen.regions

@@ -37,6 +37,6 @@ class Hurried(PopenRunner):
 def test_a_check_that_never_ends_is_ended(tmp_path: Path, less: dict[str, int], complaint: str) -> None:
     image = make_endless_ext(tmp_path / "image")
     begin = time.monotonic()
-    with pytest.raises(ToolError, match=f"{complaint}; the image may be damaged or hostile"):
+    with pytest.raises(ToolError, match=f"^{image}: {complaint}; the image may be damaged or hostile"):
         filesystems.verify(Hurried(**less), whole(image))
     assert time.monotonic() - begin < 30

@@ -150,7 +150,7 @@ def heads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     kind=st.sampled_from(list(FILESYSTEMS)),
     size=st.one_of(st.just(0x11000), st.integers(1, 0x11000), st.just(1 << 40)),
 )
-def test_a_mutated_superblock_is_read(heads, runner: Runner, tmp_path_factory, data, kind, size) -> None:
+def test_a_mutated_superblock_is_read(heads, tmp_path_factory, data, kind, size) -> None:
     base = 0x10000 if kind == "btrfs" else data.draw(st.sampled_from([0, 1024, 4000]))
     changes = [(base + offset, each) for offset, each in data.draw(patches(1100))]
     path = tmp_path_factory.getbasetemp() / "superblock"
@@ -161,7 +161,7 @@ def test_a_mutated_superblock_is_read(heads, runner: Runner, tmp_path_factory, d
         assert (found.label or "").isprintable()
         assert found.size is None or found.size >= 0
     with answer_or_sentence():
-        seen = contents.look(runner, str(path))
+        seen = contents.look(str(path))
         region = contents.root_region(seen, str(path))
         contents.length(seen, region, str(path))
 

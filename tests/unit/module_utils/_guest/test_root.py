@@ -47,7 +47,7 @@ def test_any_tree_has_an_answer(files: dict) -> None:
 
 
 def _found(runner: Runner, disk: Path) -> int | None:
-    return find(runner, contents.look(runner, str(disk)), str(disk)).partition
+    return find(runner, contents.look(str(disk)), str(disk)).partition
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_two_systems_are_refused_by_their_numbers(runner: Runner, root: Path, ot
     disk = make_disk(tmp_path / "disk", root, other, root)
     with pytest.raises(GuestError, match=r"on partition 1 and 3; say which is meant, for example with root: 1"):
         _found(runner, disk)
-    assert find(runner, contents.look(runner, str(disk)), str(disk), 3).partition == 3
+    assert find(runner, contents.look(str(disk)), str(disk), 3).partition == 3
 
 
 def test_an_ordinary_user_is_told_what_helps(
@@ -87,7 +87,7 @@ def test_an_ordinary_user_is_told_what_helps(
     disk = make_disk(tmp_path / "disk", xfs, other, xfs)
     with pytest.raises(InputError, match=r"needs root, can tell which of the partitions 1 and 3.*root: 1"):
         _found(runner, disk)
-    assert find(runner, contents.look(runner, str(disk)), str(disk), 1).partition == 1
+    assert find(runner, contents.look(str(disk)), str(disk), 1).partition == 1
 
 
 def test_no_system_is_no_root(runner: Runner, other: Path, tmp_path: Path) -> None:

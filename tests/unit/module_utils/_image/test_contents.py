@@ -15,12 +15,12 @@ from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner
 
 
 def test_a_partition_image_is_one_region(tmp_path: Path) -> None:
-    seen = contents.look(ScriptedRunner(), str(make_ext(tmp_path / "part")))
+    seen = contents.look(str(make_ext(tmp_path / "part")))
     assert (seen.layout, seen.table, len(seen.regions)) == ("partition", None, 1)
 
 
-def test_a_disk_image_has_a_region_a_partition(runner: Runner, tmp_path: Path) -> None:
-    seen = contents.look(runner, str(make_disk(tmp_path / "disk", make_ext(tmp_path / "part"))))
+def test_a_disk_image_has_a_region_a_partition(tmp_path: Path) -> None:
+    seen = contents.look(str(make_disk(tmp_path / "disk", make_ext(tmp_path / "part"))))
     assert seen.layout == "disk"
     (region,) = seen.regions
     assert (region.partition, region.volume.offset, region.volume.size) == (1, MIB, 4 * MIB)
@@ -30,7 +30,7 @@ def test_a_disk_image_has_a_region_a_partition(runner: Runner, tmp_path: Path) -
 
 def test_text_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("words")
-    assert contents.look(ScriptedRunner(), str(tmp_path / "text")).layout == "unknown"
+    assert contents.look(str(tmp_path / "text")).layout == "unknown"
 
 
 def test_the_root_of_either_layout_is_found(runner: Runner, tmp_path: Path) -> None:

@@ -314,7 +314,7 @@ def test_several_partition_images_become_one_disk(label: str, runner: Runner, tr
 
     layout.build(runner, planned, str(tmp_path / "disk"))
 
-    seen = contents.look(runner, str(tmp_path / "disk"))
+    seen = contents.look(str(tmp_path / "disk"))
     assert seen.table == planned.table
     parts = [part.type for part in planned.table.partitions][-3:]
     assert parts == [TYPES[label][role] for role in ("boot", "swap", "root")]
@@ -384,7 +384,7 @@ def test_a_partition_becomes_a_disk_with_large_sectors(runner: Runner, tree: Pat
     layout.build(runner, planned, str(tmp_path / "disk"))
     # BIOS could not start it.
     assert [piece.wish.role for piece in planned.pieces] == ["esp", "root"]
-    seen = contents.look(runner, str(tmp_path / "disk"))
+    seen = contents.look(str(tmp_path / "disk"))
     assert seen.table == planned.table
     assert [region.filesystem.block_size for region in seen.regions if region.filesystem] == [4096, 4096]
     system_partition = esp.locate(planned.table, str(tmp_path / "disk"))

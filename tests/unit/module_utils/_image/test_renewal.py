@@ -56,7 +56,7 @@ def source(runner: Runner, tmp_path: Path) -> Path:
     planned = layout.plan(runner, str(parts["root"]), None, Options(label="gpt", esp=34 * MIB, extras=extras))
     disk = tmp_path / "source"
     layout.build(runner, planned, str(disk))
-    seen = contents.look(runner, str(disk))
+    seen = contents.look(str(disk))
     text = references(seen)
     _bios, system, boot, _swap, root = seen.regions
     esp.write(runner, system.volume, "/EFI/debian/grub.cfg", text.encode())
@@ -71,11 +71,11 @@ def source(runner: Runner, tmp_path: Path) -> Path:
 def test_everything_is_new_and_every_reference_follows(
     label: str, runner: Runner, open_ext: Callable[[Volume], ExtTree], source: Path, tmp_path: Path
 ) -> None:
-    before, content = contents.look(runner, str(source)), source.read_bytes()
+    before, content = contents.look(str(source)), source.read_bytes()
     options = Options(label=label, root=5, new_uuids=True)
     target = tmp_path / "target"
     layout.build(runner, layout.plan(runner, str(source), None, options), str(target))
-    after = contents.look(runner, str(target))
+    after = contents.look(str(target))
     assert not identifiers(before) & identifiers(after)
     assert source.read_bytes() == content
     system, boot, swap, root = sorted(after.regions, key=lambda region: region.volume.offset)[-4:]
@@ -106,7 +106,7 @@ def test_everything_is_new_and_every_reference_follows(
 def test_without_the_option_all_is_kept(runner: Runner, source: Path, tmp_path: Path) -> None:
     target = tmp_path / "target"
     layout.build(runner, layout.plan(runner, str(source), None, Options(root=5)), str(target))
-    assert identifiers(contents.look(runner, str(source))) == identifiers(contents.look(runner, str(target)))
+    assert identifiers(contents.look(str(source))) == identifiers(contents.look(str(target)))
 
 
 def test_a_dos_disk_gets_a_new_identifier_and_its_partitions_other_names() -> None:
