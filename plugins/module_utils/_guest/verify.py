@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, located
 from ansible_collections.voc.cluster.plugins.module_utils._guest import loop
 from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Region
@@ -41,7 +41,17 @@ def verify_for_mount(runner: Runner, volume: Volume, kind: str, where: str) -> N
         DamagedImageError: it has errors, naming `where`.
     """
     with loop.attached(volume) as device:
-        done = runner.run([*_CHECKS[kind], device], limits=TRANSFORM, accept=range(256))
+        verify_beginning(runner, device, kind, where)
+
+
+def verify_beginning(runner: Runner, path: str, kind: str, where: str) -> None:
+    """Check an xfs or btrfs that begins a file or device.
+
+    Raises:
+        DamagedImageError: it has errors, naming `where`.
+    """
+    with located(where):
+        done = runner.run([*_CHECKS[kind], path], limits=TRANSFORM, accept=range(256))
     if done.status != 0:
         raise DamagedImageError(
             f"its {kind} filesystem has errors ({done.complaint})",
@@ -50,4 +60,4 @@ def verify_for_mount(runner: Runner, volume: Volume, kind: str, where: str) -> N
         )
 
 
-__all__ = ["CHECKED", "verify", "verify_for_mount"]
+__all__ = ["CHECKED", "verify", "verify_beginning", "verify_for_mount"]

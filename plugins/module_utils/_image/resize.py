@@ -12,18 +12,17 @@ import os
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
-    DamagedImageError,
     InputError,
     SpaceError,
     ToolError,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MOUNT_POINT, mounted, private_mounts
+from ansible_collections.voc.cluster.plugins.module_utils._guest.verify import verify_beginning
 from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import MEBIBYTE
 
-# Their tools read a file from its beginning only, and grow nothing that is not mounted.
-_CHECKS = {"xfs": ("xfs_repair", "-n", "-f"), "btrfs": ("btrfs", "check", "--readonly")}
+# They grow nothing that is not mounted.
 _GROWS = {"xfs": ("xfs_growfs",), "btrfs": ("btrfs", "filesystem", "resize", "max")}
 
 
@@ -104,13 +103,7 @@ def check(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None
     if found.is_ext:
         filesystems.check(runner, volume, where=where)
         return
-    done = runner.run([*_CHECKS[found.type], os.path.abspath(volume.path)], limits=TRANSFORM, accept=range(256))
-    if done.status != 0:
-        raise DamagedImageError(
-            f"its {found.type} filesystem has errors ({done.complaint})",
-            where=where,
-            hint="shut the guest down cleanly or repair a copy of the image, and give that",
-        )
+    verify_beginning(runner, os.path.abspath(volume.path), found.type, where)
 
 
 __all__ = ["check", "fill", "require_possible"]
