@@ -29,6 +29,13 @@ def kernel_bundle() -> Path:
     return bundle
 
 
+def padded(path: Path, size: int) -> Path:
+    """Make a copy of the sample with a hole behind its filesystem, so that the file has `size` bytes."""
+    tool("cp", "--sparse=always", sample(), path)
+    os.truncate(path, size)
+    return path
+
+
 def grown(path: Path, size: int) -> Path:
     """Make a copy of the sample whose filesystem has `size` bytes, and hardly more data."""
     tool("cp", "--sparse=always", sample(), path)

@@ -7,11 +7,11 @@
 """What tells one image file's content from another's, whatever it costs to store.
 
 Images are mostly holes, and SHA-256 of a file takes as long for a hole as for
-data. So each piece of 4 MiB has a digest of its own, that of a hole is known
+data. So each piece of 1 MiB has a digest of its own, that of a hole is known
 beforehand, and the others are worked out on all cores. The same content has the
 same digest with and without holes. By hand:
 
-    split -b 4M --filter='sha256sum | cut -d" " -f1' IMAGE | sha256sum
+    split -b 1M --filter='sha256sum | cut -d" " -f1' IMAGE | sha256sum
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from functools import partial
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import data_extents
 from ansible_collections.voc.cluster.plugins.module_utils._progress import SILENT, Progress
 
-_PIECE = 4 << 20
-_AT_ONCE = 256  # pieces: what waits for its turn takes memory
+_PIECE = 1 << 20
+_AT_ONCE = 1024  # pieces: what waits for its turn takes memory
 
 
 def of_file(descriptor: int, progress: Progress = SILENT) -> str:

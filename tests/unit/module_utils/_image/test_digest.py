@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.voc.cluster.plugins.module_utils._image import digest
 
-PIECE = 4 << 20
+PIECE = 1 << 20
 SIZES = st.integers(0, 5 * PIECE + 1) | st.sampled_from([PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 3 * PIECE])
 
 
@@ -50,7 +50,7 @@ def test_every_byte_counts(tmp_path: Path) -> None:
 def test_anybody_can_work_it_out(tmp_path: Path) -> None:
     path = tmp_path / "image"
     path.write_bytes(os.urandom(PIECE + 100))
-    command = 'split -b 4M --filter=\'sha256sum | cut -d" " -f1\' "$1" | sha256sum'
+    command = 'split -b 1M --filter=\'sha256sum | cut -d" " -f1\' "$1" | sha256sum'
     shown = subprocess.run(["sh", "-c", command, "sh", path], check=True, capture_output=True, text=True)
     assert shown.stdout.split()[0] == of(path)
 
