@@ -120,6 +120,18 @@ def assert_nothing_beside(image: Path) -> None:
     assert not list(image.parent.glob(".*"))
 
 
+def ends(work: Work, untouched: Path, image: Path, moments: random.Random) -> Iterator[None]:
+    """Kill work on a fresh copy several times in a row and then let it end, again and again; yield at each end."""
+    copy(untouched, image)
+    lasts = work.finish()
+    for _series in range(SERIES):
+        copy(untouched, image)
+        for _kill in range(KILLS):
+            work.kill(moments.uniform(0, lasts))
+        work.finish()
+        yield
+
+
 @pytest.mark.parametrize(("source", "form"), [("partition.img", "qcow2"), ("partition.img.gz", "raw")])
 def test_a_killed_conversion_leaves_the_source_and_no_half_image(
     source: str, form: str, make_partition: Callable[..., Path], tmp_path: Path, moments: random.Random
@@ -184,13 +196,7 @@ def test_a_killed_edit_is_done_wholly_by_the_run_that_ends(
     ]
     edits += [{"fstab": {"source": "nfs:/x", "path": "/x", "type": "nfs"}}, {"absent": {"path": "/data"}}]
     work = module(folder, "image_edit", image=image, access=access, edits=edits)
-    copy(untouched, image)
-    lasts = work.finish()
-    for _series in range(SERIES):
-        copy(untouched, image)
-        for _kill in range(KILLS):
-            work.kill(moments.uniform(0, lasts))
-        work.finish()
+    for _end in ends(work, untouched, image, moments):
         filesystems.verify(runner, Volume(str(image), 0, image.stat().st_size))
         with ExtTree(runner, Volume(str(image), 0, image.stat().st_size)) as files:
             assert files.lstat("/data") is None
@@ -211,13 +217,7 @@ def test_a_killed_boot_set_up_is_done_by_the_run_that_ends(
     image = folder / "image"
     work = module(folder, "image_boot", image=image, firmware="both", drivers=[])
     look = module(folder, "image_info", path=image, verify=True, firmware="both")
-    copy(untouched, image)
-    lasts = work.finish()
-    for _series in range(SERIES):
-        copy(untouched, image)
-        for _kill in range(KILLS):
-            work.kill(moments.uniform(0, lasts))
-        work.finish()
+    for _end in ends(work, untouched, image, moments):
         tool("e2fsck", "-f", "-n", f"{image}?offset={EFI_DISK_ROOT}")
         assert_nothing_beside(image)
     look.finish()
@@ -234,13 +234,7 @@ def test_a_killed_kernel_is_put_in_wholly_by_the_run_that_ends(
     folder.mkdir()
     image = folder / "image"
     work = module(folder, "image_kernel", image=image, bundle=bundle, force=True)
-    copy(untouched, image)
-    lasts = work.finish()
-    for _series in range(SERIES):
-        copy(untouched, image)
-        for _kill in range(KILLS):
-            work.kill(moments.uniform(0, lasts))
-        work.finish()
+    for _end in ends(work, untouched, image, moments):
         volume = Volume(str(image), 0, image.stat().st_size)
         filesystems.verify(runner, volume)
         with ExtTree(runner, volume) as files:

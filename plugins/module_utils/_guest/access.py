@@ -22,6 +22,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtT
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree, mounted
 from ansible_collections.voc.cluster.plugins.module_utils._guest.places import Place, Spread, from_fstab
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan, result
+from ansible_collections.voc.cluster.plugins.module_utils._guest.system import KERNEL_PREFIX
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
@@ -32,8 +33,6 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "access": {"type": "str", "choices": list(ACCESS), "default": "auto"},
     "root": {"type": "int"},
 }
-
-_KERNELS = "vmlinuz-"
 
 
 def locate(runner: Runner, image: str, access: str = "auto", number: int | None = None) -> Spread:
@@ -79,7 +78,7 @@ def _boot_by_kernel(runner: Runner, regions: Sequence[Region]) -> list[Place]:
 
 
 def _has_kernel(view: tree.View, folder: str) -> bool:
-    return any(name.startswith(_KERNELS) for name in tree.names_in(view, folder))
+    return any(name.startswith(KERNEL_PREFIX) for name in tree.names_in(view, folder))
 
 
 @contextmanager

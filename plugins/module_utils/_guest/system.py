@@ -66,7 +66,7 @@ _OLDER_RELEASES = (
     ("/etc/arch-release", "arch", r"(?!)"),
     ("/etc/debian_version", "debian", r"([\d.]+)"),
 )
-_KERNEL_PREFIX = "vmlinuz-"
+KERNEL_PREFIX = "vmlinuz-"
 # A version goes into results, file names and GRUB's configuration: a name with more than this is no kernel's.
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~:@-]{0,127}")
 _LINE_LIMIT = 4096
@@ -201,7 +201,7 @@ def elf_machine(head: bytes) -> str | None:
 def kernels(view: View) -> list[Kernel]:
     """Return the kernels in /boot, newest first."""
     names = tree.names_in(view, "/boot")
-    versions = [name[len(_KERNEL_PREFIX) :] for name in names if name.startswith(_KERNEL_PREFIX)]
+    versions = [name[len(KERNEL_PREFIX) :] for name in names if name.startswith(KERNEL_PREFIX)]
     told = filter(_VERSION.fullmatch, versions)
     return [_kernel(view, version, names) for version in sorted(told, key=version_key, reverse=True)]
 
@@ -211,7 +211,7 @@ def _kernel(view: View, version: str, names: list[str]) -> Kernel:
     modules = f"/lib/modules/{version}"
     return Kernel(
         version=version,
-        image=f"/boot/{_KERNEL_PREFIX}{version}",
+        image=f"/boot/{KERNEL_PREFIX}{version}",
         initramfs=next((f"/boot/{name}" for name in initramfs if name in names), None),
         modules=modules if exists(view, modules) else None,
     )
@@ -223,4 +223,14 @@ def version_key(version: str) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
 
 
-__all__ = ["Guest", "Kernel", "elf_machine", "exists", "inspect", "kernels", "parse_os_release", "version_key"]
+__all__ = [
+    "KERNEL_PREFIX",
+    "Guest",
+    "Kernel",
+    "elf_machine",
+    "exists",
+    "inspect",
+    "kernels",
+    "parse_os_release",
+    "version_key",
+]

@@ -21,7 +21,7 @@ class Hurried(PopenRunner):
         super().__init__()
         self.less = less
 
-    def execute(self, argv, limits, data, watch):  # type: ignore[no-untyped-def]
+    def execute(self, argv, limits, data, watch):
         assert limits == TRANSFORM
         return super().execute(argv, type(limits)(**{**vars(limits), **self.less}), data, watch)
 

@@ -35,7 +35,7 @@ class Swapping(PopenRunner):
         super().__init__()
         self.path, self.other, self.before = path, other, before
 
-    def run(self, argv, **options):  # type: ignore[no-untyped-def]
+    def run(self, argv, **options):
         if argv[0] == self.before and self.other.exists():
             self.other.replace(self.path)
         return super().run(argv, **options)
@@ -142,7 +142,7 @@ def test_a_swap_back_is_noticed_too(tmp_path: Path, out: Path) -> None:
     tool("qemu-img", "create", "-q", "-f", "qcow2", overlay, "4M")
 
     class There(PopenRunner):
-        def run(self, argv, **options):  # type: ignore[no-untyped-def]
+        def run(self, argv, **options):
             if argv[1] == "check":  # meanwhile, and of the right one
                 return super().run(argv, **options)
             image.rename(kept)
