@@ -16,7 +16,8 @@ from __future__ import annotations
 import hashlib
 import os
 import typing as t
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ToolError, printable
@@ -26,6 +27,15 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Att
 _SHOWN_LIMIT = 64 << 10
 _NAME_LIMIT = 255  # linux/limits.h: NAME_MAX and PATH_MAX
 _PATH_LIMIT = 4096
+
+_ACTIONS: dict[type[tree.Change], str] = {
+    tree.Delete: "remove",
+    tree.PutFile: "write",
+    tree.PutHostFile: "write",
+    tree.PutDirectory: "make directory",
+    tree.PutSymlink: "link",
+    tree.SetAttributes: "set attributes",
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,9 @@ class Plan:
         self._base = base
         self._nodes: dict[str, _Node | None] = {}
         self._known: list[tree.Change] | None = None  # the changes, until something is planned or done
+        self._edit: int | None = None
+        self._edits: dict[str, list[int]] = {}
+        self._notes: dict[str, None] = {}
 
     # What is there: the questions of tree.View.
 
@@ -87,6 +100,24 @@ class Plan:
     def expect(self, folders: Collection[str]) -> None:
         """See `GuestTree`."""
         self._base.expect(folders)
+
+    @contextmanager
+    def on_behalf_of(self, number: int) -> Iterator[None]:
+        """Let the summary name an edit, by its number in the list, with what is planned meanwhile."""
+        before, self._edit = self._edit, number
+        try:
+            yield
+        finally:
+            self._edit = before
+
+    def note(self, text: str) -> None:
+        """Tell the user something that the changes do not show; once."""
+        self._notes[text] = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What users were told by `note`."""
+        return list(self._notes)
 
     # What shall be there. These take any guest path.
 
@@ -171,6 +202,10 @@ class Plan:
         self._put(real, replace(node, entry=replace(entry, attributes=attributes)))
 
     def _put(self, real: str, node: _Node | None) -> None:
+        if self._edit is not None and not (real in self._nodes and self._nodes[real] == node):
+            numbers = self._edits.setdefault(real, [])
+            if self._edit not in numbers:
+                numbers.append(self._edit)
         self._nodes[real] = node
         self._known = None
 
@@ -250,17 +285,16 @@ class Plan:
             if not _is_there(self._base.lstat(path), node):
                 raise ToolError("a change to the guest did not take", where=path)
 
-    def summary(self) -> list[dict[str, str]]:
-        """Return the changes as data: what is done to which path."""
-        verbs = {
-            tree.Delete: "remove",
-            tree.PutFile: "write",
-            tree.PutHostFile: "write",
-            tree.PutDirectory: "make directory",
-            tree.PutSymlink: "link",
-            tree.SetAttributes: "set attributes",
-        }
-        return [{"path": printable(change.path), "action": verbs[type(change)]} for change in self.changes()]
+    def summary(self) -> list[dict[str, t.Any]]:
+        """Return the changes as data: what is done to which path, and for which edits of a list."""
+        return [
+            {
+                "path": printable(change.path),
+                "action": _ACTIONS[type(change)],
+                **({"edits": self._edits[change.path]} if change.path in self._edits else {}),
+            }
+            for change in self.changes()
+        ]
 
     def diff(self) -> list[dict[str, str]]:
         """Return the changes as Ansible shows them with ``--diff``."""
@@ -334,7 +368,7 @@ def _show_file(content: bytes, attributes: Attributes) -> str:
 def result(plan: Plan) -> dict[str, t.Any]:
     """Return a plan as the common part of a module's result."""
     changes = plan.summary()
-    return {"changed": bool(changes), "changes": changes, "diff": plan.diff()}
+    return {"changed": bool(changes), "changes": changes, "notes": plan.notes, "diff": plan.diff()}
 
 
 __all__ = ["Plan", "result"]

@@ -175,7 +175,7 @@ def test_edits_that_cancel_out_leave_no_change(guest: MemoryTree) -> None:
     plan.set_attributes("/etc/secret", Attributes(0o644))
     plan.set_attributes("/etc/secret", SECRET)
     assert plan.changes() == []
-    assert result(plan) == {"changed": False, "changes": [], "diff": []}
+    assert result(plan) == {"changed": False, "changes": [], "notes": [], "diff": []}
 
 
 def test_the_view_shows_the_guest_as_it_will_be(guest: MemoryTree) -> None:
