@@ -77,12 +77,16 @@ def called(path: str, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def located(place: str) -> Iterator[None]:
-    """Let errors that do not know where something was found name `place`."""
+def located(place: str, *, above: bool = False) -> Iterator[None]:
+    """Let errors that do not know where something was found name `place`.
+
+    Args:
+        above: whether those that do know it name `place` before it.
+    """
     try:
         yield
     except ImageError as error:
-        error.where = error.where or place
+        error.where = f"{place}: {error.where}" if above and error.where else error.where or place
         raise
 
 

@@ -180,7 +180,24 @@ changes:
   returned: success
   type: list
   elements: dict
-  sample: [{path: /etc/fstab, action: write}, {path: /grid/app, action: make directory}]
+  contains:
+    path:
+      description: The real path in the guest, links followed.
+      type: str
+    action:
+      description: What was done to it.
+      type: str
+    edits:
+      description: Which edits changed it, by their numbers in the list; the first is 1.
+      type: list
+      elements: int
+  sample: [{path: /etc/fstab, action: write, edits: [1]}, {path: /grid/app, action: make directory, edits: [1]}]
+notes:
+  description: What an administrator should know and the changes do not show.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 import typing as t

@@ -61,6 +61,12 @@ changes:
   type: list
   elements: dict
   sample: [{path: /etc/machine-id, action: write}]
+notes:
+  description: What an administrator should know and the changes do not show.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 import typing as t

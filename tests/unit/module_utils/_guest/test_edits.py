@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import edits
+from ansible_collections.voc.cluster.plugins.module_utils._guest.kinds.kind import parse_mode
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes
 from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
@@ -89,6 +90,22 @@ def test_edits_in_one_batch_do_what_they_say() -> None:
     assert _do(guest, *EACH_KIND) == []
 
 
+def test_the_summary_says_which_edits_changed_what() -> None:
+    plan = Plan(_guest())
+    wanted = [
+        {"file": {"path": "/a", "content": "1"}},
+        {"fstab": {"path": "/gone", "state": "absent"}},
+        {"fstab": {"source": "x", "path": "/x", "type": "nfs"}},
+        {"fstab": {"source": "x", "path": "/x", "type": "nfs"}},
+    ]
+    edits.plan_edits(plan, _validated(wanted))
+    assert plan.summary() == [
+        {"path": "/a", "action": "write", "edits": [1]},
+        {"path": "/x", "action": "make directory", "edits": [3]},
+        {"path": "/etc/fstab", "action": "write", "edits": [2, 3]},
+    ]
+
+
 def test_a_file_can_come_from_the_builder(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"\0\xff")
     guest = _guest()
@@ -132,7 +149,7 @@ def test_an_edit_that_cannot_be_done_is_named_by_its_number(bad: dict[str, t.Any
 @given(st.text(max_size=8))
 def test_a_mode_is_octal_or_refused(text: str) -> None:
     try:
-        mode = edits.parse_mode(text)
+        mode = parse_mode(text)
     except InputError:
         return
     assert 0 <= mode <= 0o7777
