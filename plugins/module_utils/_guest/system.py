@@ -102,9 +102,9 @@ class Guest:
     package_manager: str | None
     init: str | None
     network_stacks: tuple[str, ...]
+    kernels: tuple[Kernel, ...] = ()
     network: str | None = None
     init_version: int | None = None
-    kernels: tuple[Kernel, ...] = ()
     boot_loader: str | None = None
     boot_entries: bool = False
     python: str | None = None
