@@ -31,6 +31,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import (
     PutHostFile,
     PutSymlink,
     SetAttributes,
+    SetXattr,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 
@@ -57,6 +58,8 @@ AWKWARD = [
     "n" * 255,
 ]
 LINK_LENGTHS = (1, 58, 59, 60, 61, 200, 1000)
+
+LABEL = b"system_u:object_r:etc_t:s0\0"
 
 # Too long for an inode of 256 bytes: it gets a block of its own.
 NOTE = b"kept" * 50
@@ -162,6 +165,14 @@ def test_listdir_gives_every_name(guest: GuestTree) -> None:
 @pytest.mark.parametrize("name", AWKWARD)
 def test_files_with_awkward_names_are_read(guest: GuestTree, name: str) -> None:
     assert guest.read(f"/awkward/{name}") == os.fsencode(name)
+
+
+def test_extended_attributes_are_read(guest: GuestTree) -> None:
+    expected = {"user.note": b"a note\0with a nul", "user.large": bytes(range(256)) * 8}
+    if os.geteuid() == 0:
+        expected |= {"system.posix_acl_access": ACL, "security.capability": CAPABILITY}
+    assert guest.xattrs("/etc/labelled") == expected
+    assert guest.xattrs("/etc/relative") == guest.xattrs("/") == {}
 
 
 @pytest.mark.parametrize("length", LINK_LENGTHS)
@@ -293,6 +304,12 @@ def batch(host_file: HostFile) -> list[tree.Change]:
         SetAttributes("/awkward", Attributes(0o1777, 11, 12)),
         SetAttributes("/etc/linked", Attributes(0o2711, 13, 100014)),
         SetAttributes("/awkward/-dash", Attributes(0o600, 1, 1)),
+        *(
+            SetXattr(path, "security.selinux", LABEL)
+            for path in ("/etc/new", "/etc/plain", "/empty/new dir", "/etc/relative", "/awkward/-dash", "/etc/linked")
+        ),
+        SetXattr("/etc/labelled", "user.note", None),
+        SetXattr("/etc/shown", "user.void", b""),
     ]
 
 
@@ -345,10 +362,11 @@ def test_a_batch_does_what_it_says(runner: Runner, results: dict[str, Path], hos
     """The two could also be wrong alike."""
     seen = snapshot(runner, results[driver])
     regular = stat.S_IFREG
-    assert seen["etc/new"] == (regular | 0o600, 3, 4, 1, b"new\n", {})
+    labelled = {"security.selinux": LABEL}
+    assert seen["etc/new"] == (regular | 0o600, 3, 4, 1, b"new\n", labelled)
     assert seen["etc/void"] == (regular | 0o4755, 70_000, 80_000, 1, b"", {})
-    assert seen["etc/plain"] == (regular | 0o4750, 100005, 100007, 1, b"replaced\n", {})
-    assert seen["etc/linked"] == (regular | 0o2711, 13, 100014, 1, b"linked\n", {})
+    assert seen["etc/plain"] == (regular | 0o4750, 100005, 100007, 1, b"replaced\n", labelled)
+    assert seen["etc/linked"] == (regular | 0o2711, 13, 100014, 1, b"linked\n", labelled)
     assert seen["etc/large"][4] == b"large\n" * 100_000
     assert seen["etc/zeros"][4] == bytes(70_000)
     content = Path(host_file.path).read_bytes()
@@ -373,9 +391,10 @@ def test_a_replaced_file_keeps_its_extended_attributes(runner: Runner, results: 
         "security.capability": CAPABILITY,
         "system.posix_acl_access": ACL,
         "user.large": bytes(range(256)) * 8,
-        "user.note": b"a note\0with a nul",
     }
-    assert all(seen[f"awkward/{name}"][5] == {"user.note": NOTE} for name in AWKWARD)
+    assert seen["etc/shown"][5].keys() == {"security.capability", "system.posix_acl_access", "user.void"}
+    assert all(seen[f"awkward/{name}"][5]["user.note"] == NOTE for name in AWKWARD)
+    assert all(seen[path][5]["security.selinux"] == LABEL for path in ("etc/relative", "empty/new dir", "etc/plain"))
 
 
 @pytest.mark.root

@@ -17,6 +17,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import (
     PutFile,
     PutHostFile,
     PutSymlink,
+    SetXattr,
 )
 
 ELF_X86_64 = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00" + bytes(100)
@@ -27,6 +28,7 @@ class MemoryTree(GuestTree):
 
     def __init__(self, files: dict[str, bytes | str | tuple[str, str] | None] | None = None) -> None:
         self.nodes: dict[str, tuple[Entry, bytes, str]] = {"/": (Entry("directory", Attributes(0o755)), b"", "")}
+        self.extended: dict[str, dict[str, bytes]] = {}
         self.applied: list[Change] = []
         for path, content in (files or {}).items():
             self.add(path, content)
@@ -63,6 +65,10 @@ class MemoryTree(GuestTree):
         assert self.nodes[path][0].kind == "file"
         return self.nodes[path][1]
 
+    def xattrs(self, path: str) -> dict[str, bytes]:
+        assert path in self.nodes
+        return dict(self.extended.get(path, {}))
+
     def digests(self, paths: Collection[str]) -> dict[str, str]:
         return {path: hashlib.sha256(self.read(path)).hexdigest() for path in paths}
 
@@ -75,6 +81,7 @@ class MemoryTree(GuestTree):
                 assert self.nodes[change.path][0].kind == change.kind
                 assert change.kind != "directory" or not self.listdir(change.path), f"{change.path} is not empty"
                 del self.nodes[change.path]
+                self.extended.pop(change.path, None)
             elif isinstance(change, PutFile):
                 assert change.replaces == (change.path in self.nodes)
                 self.add(change.path, change.content, change.attributes)
@@ -87,6 +94,10 @@ class MemoryTree(GuestTree):
             elif isinstance(change, PutSymlink):
                 assert change.path not in self.nodes
                 self.add(change.path, ("->", change.target))
+            elif isinstance(change, SetXattr):
+                assert change.path in self.nodes
+                assert change.value is not None
+                self.extended.setdefault(change.path, {})[change.name] = change.value
             else:
                 entry, content, target = self.nodes[change.path]
                 self.nodes[change.path] = (Entry(entry.kind, change.attributes, entry.size), content, target)

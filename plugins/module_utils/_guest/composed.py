@@ -57,6 +57,10 @@ class ComposedTree(GuestTree):
         with self._holder(path) as (files, inner):
             return files.read(inner)
 
+    def xattrs(self, path: str) -> dict[str, bytes]:
+        with self._holder(path) as (files, inner):
+            return files.xattrs(inner)
+
     def copy_out(self, path: str, target: str, maximum: int) -> None:
         with self._holder(path) as (files, inner):
             files.copy_out(inner, target, maximum)
@@ -114,6 +118,9 @@ class UnreachableTree(GuestTree):
         raise self._again()
 
     def read(self, path: str) -> bytes:
+        raise self._again()
+
+    def xattrs(self, path: str) -> dict[str, bytes]:
         raise self._again()
 
     def digests(self, paths: Collection[str]) -> dict[str, str]:

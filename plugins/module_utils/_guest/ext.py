@@ -39,17 +39,23 @@ _ROOT_INODE = 2
 # ls -p prints /inode/mode/uid/gid/name/size/, and no size for directories.
 _LISTED = re.compile(rb"^/(\d+)/(\d+)/(-?\d+)/(-?\d+)/([^/]*)/(\d*)/$")
 _ACL = "system.posix_acl_access"
+_ACLS = (_ACL, "system.posix_acl_default")
 _FAST_LINK = b'Fast link dest: "'
 
 # What debugfs prints of an inode.
 _LINKS = re.compile(rb"^Links: (\d+)", re.MULTILINE)
 _ATTRIBUTE_BLOCK = re.compile(rb"^File ACL: (\d+)", re.MULTILINE)
-_ATTRIBUTE = re.compile(rb"^  ([\w.@-]+) \(\d+\)", re.MULTILINE)
+_ATTRIBUTES = re.compile(rb"^Extended attributes:\n((?:  .*\n)*)", re.MULTILINE)
+_ATTRIBUTE = re.compile(rb"  (.+?) \(\d+\)(?: = .*)?")
+_INLINE = "system.data"  # where the content of small files and directories lies (ext4, inline_data)
 
 # How much of the guest lies on the builder at any moment while files are compared, in bytes.
 _BATCH = 64 << 20
 
 _ACL_OWNER, _ACL_GROUP, _ACL_MASK, _ACL_OTHER = 0x01, 0x04, 0x10, 0x20
+_ACL_NAMED = (0x02, 0x08)  # a user, a group
+
+_MOUNT = "use access: mounted as root, or choose another name"
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,13 @@ class ExtTree(GuestTree):
         if len(content) != size:
             raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
         return content
+
+    def xattrs(self, path: str) -> dict[str, bytes]:
+        inode = self.number(path)
+        names = parse_stat(inode, self._ask(f"stat <{inode}>")).attributes
+        shown = self._ask_all([f"ea_get -xV <{inode}> {_quote(name, path)}" for name in names])
+        values = {name: bytes.fromhex(value.decode()) for name, value in zip(names, shown)}
+        return {name: as_kernel_shows(value) if name in _ACLS else value for name, value in values.items()}
 
     def copy_out(self, path: str, target: str, maximum: int) -> None:
         inode, size = self._require_file(path, maximum)
@@ -321,6 +334,8 @@ class _Script:
             self._attributes(word, 0o040000, change.attributes)
         elif isinstance(change, tree.PutSymlink):
             self.lines.append(f"symlink {word} {_quote(change.target, change.path)}")
+        elif isinstance(change, tree.SetXattr):
+            self._set_xattr(change, word)
         elif isinstance(change, tree.Delete):
             self._remove(change.path, word, "rmdir" if change.kind == "directory" else "rm")
         else:
@@ -351,9 +366,16 @@ class _Script:
                 file.write(fitted)
         return saved
 
+    def _set_xattr(self, change: tree.SetXattr, word: str) -> None:
+        tree.require_settable(change.path, change.name)
+        if change.value is None:
+            self.lines.append(f"ea_rm {word} {_quote(change.name, change.path)}")
+        else:
+            self._set_extended(word, change.name, self._new_file(change.value))
+
     def _set_extended(self, word: str, name: str, saved: str) -> None:
         # Unlike the others, ea_set would take a leading dash for an option.
-        self.lines.append(f'ea_set -f {_quote(saved, saved)} "./{word[1:]} {name}')
+        self.lines.append(f'ea_set -f {_quote(saved, saved)} "./{word[1:]} {_quote(name, name)}')
 
     def _remove(self, path: str, word: str, command: str) -> None:
         """Remove a name; before an inode's last one its attributes, so that a shared block has one user less."""
@@ -419,21 +441,33 @@ def parse_stat(number: int, shown: bytes) -> Inode:
     links, block = _LINKS.search(shown), _ATTRIBUTE_BLOCK.search(shown)
     if links is None or block is None:
         raise DamagedImageError(f"the inode {number} cannot be read", hint="check the filesystem with e2fsck")
-    names = tuple(name.decode() for name in _ATTRIBUTE.findall(shown))
-    return Inode(int(links.group(1)), names, int(block.group(1)) != 0)
+    return Inode(int(links.group(1)), _attribute_names(number, shown), int(block.group(1)) != 0)
+
+
+def _attribute_names(number: int, shown: bytes) -> tuple[str, ...]:
+    section = _ATTRIBUTES.search(shown)
+    matches = [_ATTRIBUTE.fullmatch(line) for line in section.group(1).splitlines()] if section else []
+    names = [os.fsdecode(match.group(1)) for match in matches if match]
+    if len(names) != len(matches):  # it would be lost when the file is replaced
+        raise GuestError(f"debugfs cannot express the name of an extended attribute of inode {number}", hint=_MOUNT)
+    return tuple(name for name in names if name != _INLINE)
+
+
+def as_kernel_shows(acl: bytes) -> bytes:
+    """Return an access control list as Linux gives it: entries that name nobody have -1 there, and not 0 (debugfs)."""
+    entries = [
+        (tag, permissions, identity if tag in _ACL_NAMED else 0xFFFFFFFF)
+        for tag, permissions, identity in _acl_entries(acl)
+    ]
+    return acl[:4] + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 
 def fit_acl(acl: bytes, mode: int) -> bytes:
-    """Return an access control list (linux/posix_acl_xattr.h) with a mode's permissions, as chmod would make it.
+    """Return an access control list with a mode's permissions, as chmod would make it.
 
     Without that, whom the list names would keep an access that the mode denies.
-
-    Raises:
-        GuestError: it is malformed.
     """
-    if len(acl) % 8 != 4:
-        raise GuestError("an access control list in the guest is damaged", hint="check the filesystem with e2fsck")
-    entries = list(struct.iter_unpack("<HHI", acl[4:]))
+    entries = _acl_entries(acl)
     has_mask = any(tag == _ACL_MASK for tag, _permissions, _id in entries)
     shifts = {_ACL_OWNER: 6, _ACL_MASK if has_mask else _ACL_GROUP: 3, _ACL_OTHER: 0}
     fitted = [
@@ -441,6 +475,17 @@ def fit_acl(acl: bytes, mode: int) -> bytes:
         for tag, permissions, identity in entries
     ]
     return acl[:4] + b"".join(struct.pack("<HHI", *entry) for entry in fitted)
+
+
+def _acl_entries(acl: bytes) -> list[tuple[int, int, int]]:
+    """Return tag, permissions and user or group of each entry (linux/posix_acl_xattr.h).
+
+    Raises:
+        GuestError: the list is malformed.
+    """
+    if len(acl) % 8 != 4:
+        raise GuestError("an access control list in the guest is damaged", hint="check the filesystem with e2fsck")
+    return list(struct.iter_unpack("<HHI", acl[4:]))
 
 
 def _write_lines(folder: str, lines: Sequence[str]) -> str:
@@ -461,7 +506,7 @@ def _quote(word: str, path: str) -> str:
         raise GuestError(
             "debugfs cannot express this name",
             where=path,
-            hint="use access: mounted as root, or choose another name",
+            hint=_MOUNT,
         )
     escaped = word.replace('"', '""')
     return f'"{escaped}"'

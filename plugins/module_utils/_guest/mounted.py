@@ -167,6 +167,12 @@ class MountedTree(GuestTree):
         with self._open(path, tree.READ_LIMIT) as file:
             return file.read(tree.READ_LIMIT)
 
+    def xattrs(self, path: str) -> dict[str, bytes]:
+        with self._folder(path) as (folder, name):
+            place = _in_folder(folder, name)
+            names = os.listxattr(place, follow_symlinks=False)
+            return {name: os.getxattr(place, name, follow_symlinks=False) for name in names}
+
     def copy_out(self, path: str, target: str, maximum: int) -> None:
         with self._open(path, maximum) as file, open(target, "wb") as copy:
             shutil.copyfileobj(file, copy, 1 << 20)
@@ -226,6 +232,8 @@ def _apply(folder: int, name: str, change: tree.Change) -> None:
         os.symlink(change.target, name, dir_fd=folder)
     elif isinstance(change, tree.SetAttributes):
         _set(folder, name, change.attributes, os.O_NONBLOCK)
+    elif isinstance(change, tree.SetXattr):
+        _set_xattr(_in_folder(folder, name), change)
     elif change.kind == "directory":
         os.rmdir(name, dir_fd=folder)
     else:
@@ -264,6 +272,19 @@ def _copy_extended(folder: int, name: str, target: int) -> None:
             os.setxattr(target, attribute, os.getxattr(source, attribute))
     finally:
         os.close(source)
+
+
+def _in_folder(folder: int, name: str) -> str:
+    """Return a path to what an open directory holds, for calls that take no descriptor; the last name may be a link."""
+    return f"/proc/self/fd/{folder}/{name}"
+
+
+def _set_xattr(place: str, change: tree.SetXattr) -> None:
+    tree.require_settable(change.path, change.name)
+    if change.value is None:
+        os.removexattr(place, change.name, follow_symlinks=False)
+    else:
+        os.setxattr(place, change.name, change.value, follow_symlinks=False)
 
 
 def _set(folder: int, name: str, attributes: Attributes, flags: int) -> None:

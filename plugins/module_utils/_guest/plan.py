@@ -35,6 +35,7 @@ _ACTIONS: dict[type[tree.Change], str] = {
     tree.PutDirectory: "make directory",
     tree.PutSymlink: "link",
     tree.SetAttributes: "set attributes",
+    tree.SetXattr: "set extended attribute",
 }
 
 
@@ -54,6 +55,7 @@ class Plan:
     def __init__(self, base: GuestTree) -> None:
         self._base = base
         self._nodes: dict[str, _Node | None] = {}
+        self._xattrs: dict[str, dict[str, bytes]] = {}
         self._known: list[tree.Change] | None = None  # the changes, until something is planned or done
         self._edit: int | None = None
         self._edits: dict[str, list[int]] = {}
@@ -96,6 +98,10 @@ class Plan:
         if node and node.source:
             return _read_host_file(node.source, path)
         return self._base.read(path)
+
+    def xattrs(self, path: str) -> dict[str, bytes]:
+        """See `tree.View`."""
+        return {**self._kept_xattrs(path), **self._xattrs.get(path, {})}
 
     def expect(self, folders: Collection[str]) -> None:
         """See `GuestTree`."""
@@ -155,6 +161,23 @@ class Plan:
             raise GuestError("it is neither a file nor a directory", where=path)
         self._change_attributes(real, entry, attributes)
 
+    def set_xattr(self, path: str, name: str, value: bytes) -> None:
+        """Give what stands at a path, a link itself, an extended attribute, such as ``security.selinux``.
+
+        What is new or replaced by a later edit keeps it, as long as something stands there.
+
+        Raises:
+            GuestError: there is nothing, or the attribute is of a kind that cannot be set.
+        """
+        tree.require_settable(path, name)
+        real = tree.resolve(self, path, follow=False)
+        if self.lstat(real) is None:
+            raise GuestError("there is no such file in the guest", where=path)
+        if self.xattrs(real).get(name) != value:
+            self._credit(real)
+        self._xattrs.setdefault(real, {})[name] = value
+        self._known = None
+
     def symlink(self, path: str, target: str) -> None:
         """Make a symbolic link; a file or link in its place is replaced."""
         if not 0 < len(os.fsencode(target)) < _PATH_LIMIT:
@@ -202,12 +225,19 @@ class Plan:
         self._put(real, replace(node, entry=replace(entry, attributes=attributes)))
 
     def _put(self, real: str, node: _Node | None) -> None:
-        if self._edit is not None and not (real in self._nodes and self._nodes[real] == node):
+        if not (real in self._nodes and self._nodes[real] == node):
+            self._credit(real)
+        self._nodes[real] = node
+        self._known = None
+        if node is None:
+            self._xattrs.pop(real, None)
+
+    def _credit(self, real: str) -> None:
+        """Note which edit changes a path, if one is being planned."""
+        if self._edit is not None:
             numbers = self._edits.setdefault(real, [])
             if self._edit not in numbers:
                 numbers.append(self._edit)
-        self._nodes[real] = node
-        self._known = None
 
     # The outcome.
 
@@ -229,7 +259,23 @@ class Plan:
                 before = None
             if node and not (before and self._same(path, before, node, equal)):
                 additions.append(self._addition(path, before, node, equal))
-        return [*reversed(removals), *additions]
+        return [*reversed(removals), *additions, *self._new_xattrs()]
+
+    def _new_xattrs(self) -> list[tree.Change]:
+        return [
+            tree.SetXattr(path, name, value)
+            for path, wanted in self._xattrs.items()
+            for name, value in wanted.items()
+            if self._kept_xattrs(path).get(name) != value
+        ]
+
+    def _kept_xattrs(self, path: str) -> dict[str, bytes]:
+        """Return those of what is in the guest, if they are there afterwards, too: those of a replaced file are."""
+        before = self._base.lstat(path)
+        node = self._nodes.get(path, _Node(before) if before else None)
+        if before is None or node is None or self._must_go(path, before, node):
+            return {}
+        return self._base.xattrs(path)
 
     def _equal_files(self) -> set[str]:
         """Return the paths at which the guest already has the content that is wanted there."""
@@ -302,13 +348,16 @@ class Plan:
             {
                 "before_header": printable(change.path),
                 "after_header": printable(change.path),
-                "before": self._show_base(change.path),
+                "before": self._show_base(change),
                 "after": self._show_change(change),
             }
             for change in self.changes()
         ]
 
-    def _show_base(self, path: str) -> str:
+    def _show_base(self, change: tree.Change) -> str:
+        path = change.path
+        if isinstance(change, tree.SetXattr):
+            return _show_xattr(change.name, self._kept_xattrs(path).get(change.name))
         entry = self._base.lstat(path)
         if entry is None:
             return ""
@@ -327,6 +376,8 @@ class Plan:
             return f"file, {_show(change.attributes)}\n(not shown: {change.source.size} bytes)\n"
         if isinstance(change, tree.PutSymlink):
             return f"link to {printable(change.target)}\n"
+        if isinstance(change, tree.SetXattr):
+            return _show_xattr(change.name, change.value)
         if isinstance(change, tree.Delete):
             return ""
         entry = self.lstat(change.path)
@@ -352,6 +403,12 @@ def _read_host_file(source: HostFile, path: str) -> bytes:
 
 def _show(attributes: Attributes) -> str:
     return f"mode {attributes.mode:04o}, owner {attributes.uid}:{attributes.gid}"
+
+
+def _show_xattr(name: str, value: bytes | None) -> str:
+    if value is None:
+        return ""
+    return f"{name}={printable(value.rstrip(bytes(1)).decode('utf-8', 'replace'))}\n"
 
 
 def _show_file(content: bytes, attributes: Attributes) -> str:

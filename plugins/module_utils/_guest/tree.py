@@ -27,6 +27,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestEr
 MAX_LINKS = 40  # as in the kernel
 READ_LIMIT = 16 << 20
 _PIECE = 1 << 20
+_NAMESPACES = ("security", "trusted", "user")
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,18 @@ class SetAttributes:
 
 
 @dataclass(frozen=True)
+class SetXattr:
+    """Give what stands at a path, a link itself, an extended attribute, or take it away with None.
+
+    Access control lists are none of these: they come with a directory's default, and follow the mode.
+    """
+
+    path: str
+    name: str
+    value: bytes | None
+
+
+@dataclass(frozen=True)
 class Delete:
     """Remove a file, a link, or a directory that is empty by then."""
 
@@ -119,7 +132,7 @@ class Delete:
     kind: str
 
 
-Change = t.Union[PutFile, PutHostFile, PutDirectory, PutSymlink, SetAttributes, Delete]
+Change = t.Union[PutFile, PutHostFile, PutDirectory, PutSymlink, SetAttributes, SetXattr, Delete]
 
 
 class View(t.Protocol):
@@ -140,6 +153,9 @@ class View(t.Protocol):
         Raises:
             GuestError: it is no regular file, or larger than READ_LIMIT bytes.
         """
+
+    def xattrs(self, path: str) -> dict[str, bytes]:
+        """Return the extended attributes of what stands at `path`, of a link its own, by their names."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +181,10 @@ class Below:
         """See `View`."""
         return self.view.read(self._outer(path))
 
+    def xattrs(self, path: str) -> dict[str, bytes]:
+        """See `View`."""
+        return self.view.xattrs(self._outer(path))
+
     def _outer(self, path: str) -> str:
         return self.path if path == "/" else f"{self.path.rstrip('/')}{path}"
 
@@ -186,6 +206,10 @@ class GuestTree(ABC):
 
     @abstractmethod
     def read(self, path: str) -> bytes:
+        """See `View`."""
+
+    @abstractmethod
+    def xattrs(self, path: str) -> dict[str, bytes]:
         """See `View`."""
 
     def copy_out(self, path: str, target: str, maximum: int) -> None:
@@ -220,6 +244,17 @@ class GuestTree(ABC):
 def too_large(path: str, size: int) -> GuestError:
     """Return the error about a guest file of `size` bytes that is not read for its size."""
     return GuestError(f"the file has {size} bytes, too many to read", where=path)
+
+
+def require_settable(path: str, name: str) -> None:
+    """Refuse the name of an extended attribute that `SetXattr` does not take.
+
+    Raises:
+        GuestError: it is in none of the namespaces whose attributes are plain values (man 7 xattr).
+    """
+    namespace, _dot, rest = name.partition(".")
+    if namespace not in _NAMESPACES or not rest or not name.isprintable():
+        raise GuestError(f"{name!r} is not an extended attribute that can be set", where=path)
 
 
 def resolve(view: View, path: str, *, follow: bool = True) -> str:
@@ -313,11 +348,13 @@ __all__ = [
     "PutHostFile",
     "PutSymlink",
     "SetAttributes",
+    "SetXattr",
     "View",
     "lookup",
     "names_in",
     "parent",
     "read_text",
+    "require_settable",
     "resolve",
     "sha256",
     "too_large",

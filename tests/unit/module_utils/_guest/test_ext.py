@@ -68,6 +68,20 @@ def test_what_is_there_is_read(guest: ExtTree) -> None:
     assert root.kind == "directory"
 
 
+def test_extended_attributes_are_set_read_and_removed(guest: ExtTree, image: Path) -> None:
+    values = {"security.selinux": b"system_u:object_r:etc_t:s0\0", "user.none": b"", "user.a b": bytes(range(256))}
+    paths = ("/etc/motd", "/etc/short", "/etc", "/")
+    guest.apply([tree.SetXattr(path, name, value) for path in paths for name, value in values.items()])
+    assert [guest.xattrs(path) for path in paths] == [values] * 4
+    assert guest.xattrs("/partner") == values  # another name of motd
+    assert guest.xattrs("/etc/long") == {}
+    guest.apply([tree.SetXattr("/etc/short", "user.none", None)])
+    assert guest.xattrs("/etc/short").keys() == {"security.selinux", "user.a b"}
+    with pytest.raises(GuestError, match="no such file"):
+        guest.xattrs("/none")
+    assert_clean(image)
+
+
 @pytest.mark.parametrize("path", ["/none", "/none/below", "/etc/motd/below", "/etc/short/below"])
 def test_nothing_stands_where_no_directory_leads(guest: ExtTree, path: str) -> None:
     assert guest.lstat(path) is None

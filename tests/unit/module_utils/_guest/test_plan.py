@@ -20,6 +20,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import (
     PutHostFile,
     PutSymlink,
     SetAttributes,
+    SetXattr,
 )
 from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
 
@@ -301,3 +302,51 @@ def test_what_was_planned_is_what_is_there_afterwards(before: list[tuple], steps
     assert _snapshot(guest) == expected
     assert plan.changes() == []
     assert plan.diff() == []
+
+
+LABEL = b"system_u:object_r:etc_t:s0\0"
+
+
+def test_attributes_are_set_on_what_stands_there_in_the_end(guest: MemoryTree) -> None:
+    plan = Plan(guest)
+    plan.write("/new/file", b"x")
+    plan.symlink("/new/link", "file")
+    plan.symlink("/etc/link", "elsewhere")
+    plan.write("/gone", b"")
+    for path in ("/new/file", "/new", "/new/link", "/etc/link", "/etc/motd", "/gone"):
+        plan.set_xattr(path, "security.selinux", LABEL)
+    plan.remove("/gone")
+    assert plan.xattrs("/new/link") == {"security.selinux": LABEL}
+    paths = ("/new/file", "/new", "/new/link", "/etc/link", "/etc/motd")
+    assert plan.changes()[-5:] == [SetXattr(path, "security.selinux", LABEL) for path in paths]
+    plan.apply()
+    assert guest.extended == {path: {"security.selinux": LABEL} for path in paths}
+
+
+def test_attributes_that_are_there_are_no_change(guest: MemoryTree) -> None:
+    guest.extended = {path: {"user.a": b"1", "user.b": b"2"} for path in ("/etc/motd", "/etc/link")}
+    plan = Plan(guest)
+    for path in ("/etc/motd", "/etc/link"):
+        plan.set_xattr(path, "user.a", b"1")
+        plan.set_xattr(path, "user.b", b"3")
+    plan.write("/etc/motd", b"other")  # keeps them
+    plan.symlink("/etc/link", "elsewhere")  # is another link, without
+    assert plan.changes()[-3:] == [
+        SetXattr("/etc/motd", "user.b", b"3"),
+        SetXattr("/etc/link", "user.a", b"1"),
+        SetXattr("/etc/link", "user.b", b"3"),
+    ]
+    assert plan.diff()[-3]["before"] == "user.b=2\n"
+    assert plan.diff()[-3]["after"] == "user.b=3\n"
+    assert plan.diff()[-2]["before"] == ""
+
+
+@pytest.mark.parametrize("name", ["system.posix_acl_access", "selinux", "user.", "security.a\nb", ""])
+def test_attributes_of_other_kinds_are_refused(guest: MemoryTree, name: str) -> None:
+    with pytest.raises(GuestError, match="extended attribute"):
+        Plan(guest).set_xattr("/etc/motd", name, b"")
+
+
+def test_attributes_of_nothing_are_refused(guest: MemoryTree) -> None:
+    with pytest.raises(GuestError, match="no such file"):
+        Plan(guest).set_xattr("/none", "user.a", b"")
