@@ -304,6 +304,14 @@ def lookup(view: View, path: str) -> tuple[str, Entry | None]:
     return real, view.lstat(real)
 
 
+def exists(view: View, path: str) -> bool:
+    """Say whether something stands at a guest path, links followed; a loop of links leads to nothing."""
+    try:
+        return lookup(view, path)[1] is not None
+    except GuestError:
+        return False
+
+
 def read_text(view: View, path: str) -> str | None:
     """Return the text of a guest file, or None when no regular file is there."""
     real, entry = lookup(view, path)
@@ -350,6 +358,7 @@ __all__ = [
     "SetAttributes",
     "SetXattr",
     "View",
+    "exists",
     "lookup",
     "names_in",
     "parent",
