@@ -316,6 +316,14 @@ def lookup(view: View, path: str) -> tuple[str, Entry | None]:
     return real, view.lstat(real)
 
 
+def exists(view: View, path: str) -> bool:
+    """Say whether something stands at a guest path, links followed; a loop of links leads to nothing."""
+    try:
+        return lookup(view, path)[1] is not None
+    except GuestError:
+        return False
+
+
 def read_text(view: View, path: str) -> str | None:
     """Return the text of a guest file, or None when no regular file is there."""
     real, entry = lookup(view, path)
@@ -363,6 +371,7 @@ __all__ = [
     "SetXattr",
     "View",
     "changes_directory",
+    "exists",
     "lookup",
     "names_in",
     "needs_existing",
