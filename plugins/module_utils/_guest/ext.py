@@ -113,7 +113,9 @@ class ExtTree(GuestTree):
         for some in self._batches(paths):
             with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
                 copies = {path: os.path.join(folder, str(number)) for number, path in enumerate(some)}
-                self._debugfs.ask_all([f"dump <{self._require(path)[0]}> {quote(copy, copy)}" for path, copy in copies.items()])
+                self._debugfs.ask_all(
+                    [f"dump <{self._require(path)[0]}> {quote(copy, copy)}" for path, copy in copies.items()]
+                )
                 for path, copy in copies.items():
                     with open(copy, "rb") as file:
                         found[path] = tree.sha256(file)
