@@ -7,7 +7,8 @@
 """GuestTree for ext2/3/4 through debugfs: no root, no loop device, no mount.
 
 One debugfs process answers all questions until something changes; changes go through
-one more. What cannot be expressed to it is refused before anything is done.
+one more (see `batch`), as `script` words them, and so do files of the builder (see `rooms`).
+What cannot be expressed to it is refused before anything is done.
 """
 
 from __future__ import annotations
@@ -15,21 +16,27 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import acl, batch, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import acl, batch, rooms, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import (
     MOUNT_INSTEAD,
-    Debugfs,
-    parse_listing,
-    parse_stat,
+    ComplaintError,
+    Session,
     quote,
 )
+from ansible_collections.voc.cluster.plugins.module_utils._guest.inodes import parse_listing, parse_stat
 from ansible_collections.voc.cluster.plugins.module_utils._guest.protected import require_unprotected
 from ansible_collections.voc.cluster.plugins.module_utils._guest.script import Script, Standing
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Entry, GuestTree
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, check, identify
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import (
+    Filesystem,
+    Volume,
+    check,
+    require_ext,
+)
 
 _ROOT_INODE = 2
 _FAST_LINK = b'Fast link dest: "'
@@ -37,6 +44,8 @@ _FAST_LINK = b'Fast link dest: "'
 # Linux, fs/ext4/ext4.h
 _GIVES_PROJECT = 0x20000000  # the flag of a directory whose new files belong to its project
 _EA_INODE = 0x400  # the feature of large extended attributes, which have inodes of their own
+# Features by which names in a directory are not what its bytes say.
+_NAMES_DIFFER = {0x10000: "encrypt", 0x20000: "casefold"}
 
 # How much of the guest lies on the builder at any moment while files are compared, in bytes.
 _BATCH = 64 << 20
@@ -48,7 +57,8 @@ class ExtTree(GuestTree):
     def __init__(self, runner: Runner, volume: Volume) -> None:
         self._runner = runner
         self._volume = volume
-        self._debugfs = Debugfs(runner, volume)
+        self._open = ExitStack()
+        self._talking: Session | None = None
         # What was read stays true until `apply`.
         self._listings: dict[str, dict[str, tuple[int, Entry]]] = {}
         self._targets: dict[str, str] = {}
@@ -69,12 +79,12 @@ class ExtTree(GuestTree):
     def _readlink(self, path: str) -> str:
         inode, entry = self._require(path)
         if entry.size >= 60:  # shorter ones are kept in the inode itself
-            target = self._debugfs.ask(f"cat <{inode}>")
+            target = self._ask(f"cat <{inode}>")
         else:
-            shown = self._debugfs.ask(f"stat <{inode}>")
+            shown = self._ask(f"stat <{inode}>")
             start = shown.find(_FAST_LINK)
             if start < 0:
-                target = self._debugfs.ask(f"cat <{inode}>")
+                target = self._ask(f"cat <{inode}>")
             else:
                 start += len(_FAST_LINK)
                 target = shown[start : start + entry.size]
@@ -82,20 +92,20 @@ class ExtTree(GuestTree):
 
     def read(self, path: str) -> bytes:
         inode, size = self._require_file(path, tree.READ_LIMIT)
-        content = self._debugfs.ask(f"cat <{inode}>")
+        content = self._ask(f"cat <{inode}>")
         if len(content) != size:
             raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
         return content
 
     def xattrs(self, path: str) -> dict[str, bytes]:
         inode = self._require(path)[0]
-        names = parse_stat(inode, self._debugfs.ask(f"stat <{inode}>")).attributes
+        names = parse_stat(inode, self._ask(f"stat <{inode}>")).attributes
         return self._values({path: (inode, names)})[path]
 
     def _values(self, wanted: Mapping[str, tuple[int, Collection[str]]]) -> dict[str, dict[str, bytes]]:
         """Return the values of extended attributes by path and name; their inodes and names are given."""
         keys = [(path, inode, name) for path, (inode, names) in wanted.items() for name in names]
-        shown = self._debugfs.ask_all([f"ea_get -xV <{inode}> {quote(name, path)}" for path, inode, name in keys])
+        shown = self._ask_all([f"ea_get -xV <{inode}> {quote(name, path)}" for path, inode, name in keys])
         values: dict[str, dict[str, bytes]] = {path: {} for path in wanted}
         for (path, _inode, name), digits in zip(keys, shown):
             value = bytes.fromhex(digits.decode())
@@ -104,7 +114,7 @@ class ExtTree(GuestTree):
 
     def copy_out(self, path: str, target: str, maximum: int) -> None:
         inode, size = self._require_file(path, maximum)
-        self._debugfs.ask(f"dump <{inode}> {quote(target, target)}")
+        self._ask(f"dump <{inode}> {quote(target, target)}")
         if os.stat(target).st_size != size:
             raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
 
@@ -113,9 +123,7 @@ class ExtTree(GuestTree):
         for some in self._batches(paths):
             with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
                 copies = {path: os.path.join(folder, str(number)) for number, path in enumerate(some)}
-                self._debugfs.ask_all(
-                    [f"dump <{self._require(path)[0]}> {quote(copy, copy)}" for path, copy in copies.items()]
-                )
+                self._ask_all([f"dump <{self._require(path)[0]}> {quote(copy, copy)}" for path, copy in copies.items()])
                 for path, copy in copies.items():
                     with open(copy, "rb") as file:
                         found[path] = tree.sha256(file)
@@ -154,12 +162,12 @@ class ExtTree(GuestTree):
             found = None if folder in self._listings else self._find(folder)
             if found and found[1].kind == "directory":
                 numbers[found[0]] = folder
-        for folder, shown in zip(numbers.values(), self._debugfs.ask_all([f"ls -p <{number}>" for number in numbers])):
+        for folder, shown in zip(numbers.values(), self._ask_all([f"ls -p <{number}>" for number in numbers])):
             self._listings[folder] = parse_listing(shown)
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
-        found = identify(self._volume)
-        if found and not found.clean:
+        found = require_ext(self._volume)
+        if not found.clean:
             raise InputError(
                 "the filesystem was not unmounted cleanly",
                 where=self._volume.path,
@@ -172,12 +180,16 @@ class ExtTree(GuestTree):
         to_check = any(
             path in standing and standing[path].inode.attribute_block
             for path in (change.path for change in changes if tree.needs_existing(change))
-        ) or bool(found and (found.quota or found.incompatible & _EA_INODE))
+        ) or bool(found.quota or found.incompatible & _EA_INODE)
         with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
-            lines = _script(standing, changes, folder)
+            script = _script(found, standing, changes, folder)
             self.close()
-            last = [] if to_check else [batch.MARK_CLEAN]
-            batch.run(self._runner, self._volume, _write_lines(folder, [*lines, *last]))
+
+            def work(session: Session) -> None:
+                session.do(script.lines)
+                rooms.fill(session, self._volume, script.block_size, script.rooms)
+
+            batch.run(self._runner, self._volume, work, whole=not to_check)
         self._listings.clear()
         self._targets.clear()
         if to_check:
@@ -192,7 +204,7 @@ class ExtTree(GuestTree):
             if tree.changes_directory(change):
                 paths[tree.parent(change.path)] = True
         found = {path: there for path in paths for there in [self._find(path)] if there}
-        shown = self._debugfs.ask_all([f"stat <{number}>" for number, _entry in found.values()])
+        shown = self._ask_all([f"stat <{number}>" for number, _entry in found.values()])
         inodes = {path: parse_stat(found[path][0], answer) for path, answer in zip(found, shown)}
         kept = {path: (found[path][0], inodes[path].attributes) for path in found if paths[path]}
         values = self._values(kept)
@@ -235,12 +247,39 @@ class ExtTree(GuestTree):
     def _list(self, path: str) -> dict[str, tuple[int, Entry]]:
         if path not in self._listings:
             inode = _ROOT_INODE if path == "/" else self._require(path)[0]
-            self._listings[path] = parse_listing(self._debugfs.ask(f"ls -p <{inode}>"))
+            self._listings[path] = parse_listing(self._ask(f"ls -p <{inode}>"))
         return self._listings[path]
+
+    def _ask(self, request: str) -> bytes:
+        """Let debugfs answer one request that changes nothing."""
+        (answer,) = self._ask_all([request])
+        return answer
+
+    def _ask_all(self, requests: Sequence[str]) -> list[bytes]:
+        """Let debugfs answer requests that change nothing."""
+        if not requests:
+            return []
+        try:
+            return self._debugfs().ask(requests)
+        except ComplaintError as trouble:
+            raise DamagedImageError(
+                f"the filesystem cannot be read (debugfs: {trouble})",
+                where=self._volume.path,
+                hint="repair a copy of the image with e2fsck -f, or fetch it again",
+            ) from None
+
+    def _debugfs(self) -> Session:
+        """Return the debugfs that answers requests; it is started when it is needed first."""
+        if self._talking is None:
+            _require_plain_names(self._volume)
+            command = ["debugfs", "-f", "-", self._volume.e2fs_name]
+            self._talking = Session(self._open.enter_context(self._runner.converse(command)))
+        return self._talking
 
     def close(self) -> None:
         """End the debugfs that answers requests; what it holds of the image in memory is forgotten."""
-        self._debugfs.close()
+        self._talking = None
+        self._open.close()
 
     def __enter__(self) -> ExtTree:
         return self
@@ -249,7 +288,9 @@ class ExtTree(GuestTree):
         self.close()
 
 
-def _script(standing: Mapping[str, Standing], changes: Sequence[tree.Change], folder: str) -> list[str]:
+def _script(
+    filesystem: Filesystem, standing: Mapping[str, Standing], changes: Sequence[tree.Change], folder: str
+) -> Script:
     """Return the commands for changes; the contents of files wait in `folder`.
 
     Raises:
@@ -258,7 +299,7 @@ def _script(standing: Mapping[str, Standing], changes: Sequence[tree.Change], fo
     falling = frozenset(
         change.path for change in changes if isinstance(change, tree.Delete) and change.kind == "directory"
     )
-    script = Script(standing, folder, falling)
+    script = Script(filesystem, standing, folder, falling)
     for change in changes:
         above = standing.get(tree.parent(change.path))
         if tree.changes_directory(change) and above and above.inode.flags & _GIVES_PROJECT:
@@ -269,19 +310,22 @@ def _script(standing: Mapping[str, Standing], changes: Sequence[tree.Change], fo
             )
         script.add(change)
     script.finish()
-    return script.lines
+    return script
+
+
+def _require_plain_names(volume: Volume) -> None:
+    found = require_ext(volume)
+    for feature, name in _NAMES_DIFFER.items():
+        if found.incompatible & feature:
+            raise InputError(
+                f"its filesystem has the feature {name}, which debugfs does not follow",
+                where=volume.path,
+                hint="use access: mounted as root",
+            )
 
 
 def _depth(folder: str) -> int:
     return 0 if folder == "/" else folder.count("/")
-
-
-def _write_lines(folder: str, lines: Sequence[str]) -> str:
-    """Write a file of debugfs commands and return its path."""
-    path = os.path.join(folder, "commands")
-    with open(path, "wb") as file:
-        file.write(os.fsencode("".join(f"{line}\n" for line in lines)))
-    return path
 
 
 __all__ = ["ExtTree"]

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import acl, tree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import Inode, line, quote
+from ansible_collections.voc.cluster.plugins.module_utils._guest import acl, rooms, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import line, quote
+from ansible_collections.voc.cluster.plugins.module_utils._guest.inodes import Inode
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry
+from ansible_collections.voc.cluster.plugins.module_utils._image import blocks
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem
 
 _KINDS = {"directory": 0o040000, "file": 0o100000}
 _CAPABILITY = "security.capability"
@@ -43,9 +46,16 @@ class Standing:
 
 
 class Script:
-    """Turns changes into commands; file contents wait in a folder of the builder."""
+    """Turns changes into commands; file contents wait in a folder of the builder.
 
-    def __init__(self, standing: Mapping[str, Standing], folder: str, falling: frozenset[str]) -> None:
+    Attributes:
+        rooms: the files among them that get their content afterwards.
+        block_size: of the filesystem, in bytes.
+    """
+
+    def __init__(
+        self, filesystem: Filesystem, standing: Mapping[str, Standing], folder: str, falling: frozenset[str]
+    ) -> None:
         """Take what stands at all paths that the changes touch.
 
         Args:
@@ -53,6 +63,9 @@ class Script:
             falling: the directories that the changes delete.
         """
         self.lines: list[str] = []
+        self.rooms: list[rooms.Room] = []
+        self.block_size = filesystem.block_size or 0
+        self._has_extents = filesystem.has_extents
         self._standing = standing
         self._folder = folder
         self._falling = falling
@@ -79,9 +92,9 @@ class Script:
         self._enter(above, change.path)
         new, there = quote(name, change.path), _there(name, change.path)
         if isinstance(change, tree.PutFile):
-            self._put_file(change, above, name, self._new_file(change.content))
+            self._put_file(change, above, name, _write(self._new_file(change.content), new))
         elif isinstance(change, tree.PutHostFile):
-            self._put_file(change, above, name, os.path.abspath(change.source.path))
+            self._put_file(change, above, name, self._content_of(change, new))
         elif isinstance(change, tree.PutDirectory):
             self._put_directory(change, above, new, there)
         elif isinstance(change, tree.PutSymlink):
@@ -160,8 +173,8 @@ class Script:
 
     # What is made.
 
-    def _put_file(self, change: tree.PutFile | tree.PutHostFile, above: str, name: str, content: str) -> None:
-        new, there = quote(name, change.path), _there(name, change.path)
+    def _put_file(self, change: tree.PutFile | tree.PutHostFile, above: str, name: str, write: Sequence[str]) -> None:
+        there = _there(name, change.path)
         if change.replaces:
             found = self._existing(change.path)
             kept = dict(found.xattrs)
@@ -171,16 +184,26 @@ class Script:
         else:
             kept = self._inherited(above, change.attributes.mode)
         self._names[above] += 1
-        self._do(change.path, "write", quote(content, content), new)
-        self._attributes(there, "file", change.attributes)
+        self.lines += [line(change.path, command) for command in write]
+        self._attributes(there, "file", change.attributes, new=True)
         self._set_extended(change.path, there, kept)
+
+    def _content_of(self, change: tree.PutHostFile, new: str) -> list[str]:
+        source = change.source
+        if self._has_extents:
+            self.rooms.append(rooms.Room(quote(change.path, change.path), source))
+            return rooms.make(new, source.size, self.block_size)
+        copy = self._new_file(b"")
+        with open(copy, "wb") as file:
+            blocks.copy_out(source.path, source.offset, source.size, file.fileno())
+        return _write(copy, new)
 
     def _put_directory(self, change: tree.PutDirectory, above: str, new: str, there: str) -> None:
         self._names[above] += 1
         self._made.add(change.path)
         self._do(change.path, "mkdir", new)
         self._count_links(above, 1)
-        self._attributes(there, "directory", change.attributes)
+        self._attributes(there, "directory", change.attributes, new=True)
         kept = self._inherited(above, change.attributes.mode)
         default = self._default(above)
         if default is not None:
@@ -229,13 +252,11 @@ class Script:
             saved = self._new_file(value)
             self._do(path, "ea_set", "-f", quote(saved, saved), there, quote(name, path))
 
-    def _attributes(self, there: str, kind: str, attributes: Attributes) -> None:
-        for field, value in (
-            ("mode", f"0{_KINDS[kind] | attributes.mode:o}"),
-            ("uid", attributes.uid),
-            ("gid", attributes.gid),
-        ):
-            self.lines.append(f"set_inode_field {there} {field} {value}")
+    def _attributes(self, there: str, kind: str, attributes: Attributes, *, new: bool = False) -> None:
+        self.lines.append(f"set_inode_field {there} mode 0{_KINDS[kind] | attributes.mode:o}")
+        for field, owner in (("uid", attributes.uid), ("gid", attributes.gid)):
+            if owner or not new:  # what debugfs makes belongs to root
+                self.lines.append(f"set_inode_field {there} {field} {owner}")
 
     def _new_file(self, content: bytes) -> str:
         self._count += 1
@@ -243,6 +264,11 @@ class Script:
         with open(path, "wb") as file:
             file.write(content)
         return path
+
+
+def _write(content: str, new: str) -> list[str]:
+    """Return the command that makes a file with the content of one on the builder."""
+    return [f"write {quote(content, content)} {new}"]
 
 
 def _there(name: str, path: str) -> str:

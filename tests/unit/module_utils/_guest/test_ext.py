@@ -12,8 +12,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     SpaceError,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import parse_listing
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.inodes import parse_listing
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
