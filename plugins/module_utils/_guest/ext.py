@@ -7,16 +7,16 @@
 """GuestTree for ext2/3/4 through debugfs: no root, no loop device, no mount.
 
 One debugfs process answers all questions until something changes; changes go
-through one more. debugfs reads its commands as lines and reports failure only as
-text on standard error, so a name that a line cannot hold is refused before
-anything is done, and any unexpected word on standard error is a failure.
+through one more (see `batch`), and so do files of the builder (see `rooms`).
+debugfs reads its commands as lines and reports failure only as text on standard
+error, so a name that a line cannot hold is refused before anything is done, and
+any unexpected word on standard error is a failure.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import secrets
 import struct
 import tempfile
 from collections import Counter
@@ -24,15 +24,22 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import Conversation, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     DamagedImageError,
     GuestError,
     InputError,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._guest import batch, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import batch, rooms, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import ComplaintError, Session
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, check, identify
+from ansible_collections.voc.cluster.plugins.module_utils._image import blocks
+from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import (
+    Filesystem,
+    Volume,
+    check,
+    require_ext,
+)
 
 _ROOT_INODE = 2
 
@@ -79,8 +86,7 @@ class ExtTree(GuestTree):
         self._runner = runner
         self._volume = volume
         self._open = ExitStack()
-        self._talking: Conversation | None = None
-        self._token = b""
+        self._talking: Session | None = None
         # What was read stays true until `apply`.
         self._listings: dict[str, dict[str, tuple[int, Entry]]] = {}
         self._targets: dict[str, str] = {}
@@ -180,8 +186,8 @@ class ExtTree(GuestTree):
             self._listings[folder] = parse_listing(shown)
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
-        found = identify(self._volume)
-        if found and not found.clean:
+        found = require_ext(self._volume)
+        if not found.clean:
             raise InputError(
                 "the filesystem was not unmounted cleanly",
                 where=self._volume.path,
@@ -189,14 +195,18 @@ class ExtTree(GuestTree):
             )
         with tempfile.TemporaryDirectory(prefix="voc-ext-") as folder:
             going = self._inodes(changes)
-            commands = _Script(self, folder, going)
+            commands = _Script(self, folder, going, found)
             for change in changes:
                 commands.add(change)
             self.close()
             # debugfs 1.47 removes an inode but not its block of attributes; e2fsck frees that.
             to_check = any(inode.attribute_block for inode in going.values())
-            last = [] if to_check else [batch.MARK_CLEAN]
-            batch.run(self._runner, self._volume, _write_lines(folder, [*commands.lines, *last]))
+
+            def work(session: Session) -> None:
+                session.do(commands.lines)
+                rooms.fill(session, self._volume, commands.block_size, commands.rooms)
+
+            batch.run(self._runner, self._volume, work, whole=not to_check)
         self._listings.clear()
         self._targets.clear()
         if to_check:
@@ -261,30 +271,23 @@ class ExtTree(GuestTree):
         return answer
 
     def _ask_all(self, requests: Sequence[str]) -> list[bytes]:
-        """Let debugfs answer requests that change nothing.
-
-        It repeats each request, and lines that begin with ``#``. No file of
-        the guest can foresee the ones that are made here.
-        """
+        """Let debugfs answer requests that change nothing."""
         if not requests:
             return []
-        marks = [b"#%s %d\n" % (self._token, number) for number in range(len(requests))]
-        lines = [os.fsencode(f"{request}\n") + mark for request, mark in zip(requests, marks)]
-        output, errors = self._debugfs().ask(b"".join(lines), marks[-1])
-        self._require_silence(errors)
-        answers = []
-        for request, mark in zip(requests, marks):
-            answer, _mark, output = output.partition(mark)
-            answers.append(answer[len(os.fsencode(f"debugfs: {request}\n")) :])
-        return answers
+        try:
+            return self._debugfs().ask(requests)
+        except ComplaintError as trouble:
+            raise DamagedImageError(
+                f"the filesystem cannot be read (debugfs: {trouble})",
+                where=self._volume.path,
+                hint="repair a copy of the image with e2fsck -f, or fetch it again",
+            ) from None
 
-    def _debugfs(self) -> Conversation:
+    def _debugfs(self) -> Session:
         """Return the debugfs that answers requests; it is started when it is needed first."""
         if self._talking is None:
-            self._token = secrets.token_hex(16).encode()
-            self._talking = self._open.enter_context(
-                self._runner.converse(["debugfs", "-f", "-", self._volume.e2fs_name])
-            )
+            command = ["debugfs", "-f", "-", self._volume.e2fs_name]
+            self._talking = Session(self._open.enter_context(self._runner.converse(command)))
         return self._talking
 
     def close(self) -> None:
@@ -298,21 +301,20 @@ class ExtTree(GuestTree):
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _require_silence(self, errors: bytes) -> None:
-        trouble = batch.complaints(errors)
-        if trouble:
-            raise DamagedImageError(
-                f"the filesystem cannot be read (debugfs: {trouble})",
-                where=self._volume.path,
-                hint="repair a copy of the image with e2fsck -f, or fetch it again",
-            )
-
 
 class _Script:
-    """Turns changes into debugfs commands; file contents wait in a folder of the builder."""
+    """Turns changes into debugfs commands; file contents wait in a folder of the builder.
 
-    def __init__(self, source: ExtTree, folder: str, going: dict[int, Inode]) -> None:
+    Attributes:
+        rooms: the files among them that get their content afterwards.
+        block_size: of the filesystem, in bytes.
+    """
+
+    def __init__(self, source: ExtTree, folder: str, going: dict[int, Inode], filesystem: Filesystem) -> None:
         self.lines: list[str] = []
+        self.rooms: list[rooms.Room] = []
+        self.block_size = filesystem.block_size or 0
+        self._has_extents = filesystem.has_extents
         self._source = source
         self._going = going
         self._removed: Counter[int] = Counter()
@@ -326,12 +328,12 @@ class _Script:
         self._enter(above or "/", change.path)
         word = _quote(name or ".", change.path)
         if isinstance(change, tree.PutFile):
-            self._put_file(change, word, self._new_file(change.content))
+            self._put_file(change, word, _write(self._new_file(change.content), word))
         elif isinstance(change, tree.PutHostFile):
-            self._put_file(change, word, os.path.abspath(change.source.path))
+            self._put_file(change, word, self._put_host_file(change, word))
         elif isinstance(change, tree.PutDirectory):
             self.lines.append(f"mkdir {word}")
-            self._attributes(word, 0o040000, change.attributes)
+            self._attributes(word, 0o040000, change.attributes, new=True)
         elif isinstance(change, tree.PutSymlink):
             self.lines.append(f"symlink {word} {_quote(change.target, change.path)}")
         elif isinstance(change, tree.SetXattr):
@@ -386,21 +388,32 @@ class _Script:
             self.lines += [f"ea_rm {word} {name}" for name in inode.attributes]
         self.lines.append(f"{command} {word}")
 
-    def _put_file(self, change: tree.PutFile | tree.PutHostFile, word: str, content: str) -> None:
+    def _put_file(self, change: tree.PutFile | tree.PutHostFile, word: str, write: Sequence[str]) -> None:
         kept: list[tuple[str, str]] = []
         if change.replaces:
             names = self._going[self._source.number(change.path)].attributes
             kept = [(attribute, self._save(change.path, attribute, change.attributes)) for attribute in names]
             self._remove(change.path, word, "rm")
-        self.lines.append(f"write {_quote(content, content)} {word}")
-        self._attributes(word, 0o100000, change.attributes)
+        self.lines += write
+        self._attributes(word, 0o100000, change.attributes, new=True)
         for attribute, saved in kept:
             self._set_extended(word, attribute, saved)
 
-    def _attributes(self, word: str, kind: int, attributes: Attributes) -> None:
+    def _put_host_file(self, change: tree.PutHostFile, word: str) -> list[str]:
+        source = change.source
+        if self._has_extents:
+            self.rooms.append(rooms.Room(_quote(change.path, change.path), source))
+            return rooms.make(word, source.size, self.block_size)
+        copy = self._new_file(b"")
+        with open(copy, "wb") as file:
+            blocks.copy_out(source.path, source.offset, source.size, file.fileno())
+        return _write(copy, word)
+
+    def _attributes(self, word: str, kind: int, attributes: Attributes, *, new: bool = False) -> None:
         self.lines.append(f"set_inode_field {word} mode 0{kind | attributes.mode:o}")
-        self.lines.append(f"set_inode_field {word} uid {attributes.uid}")
-        self.lines.append(f"set_inode_field {word} gid {attributes.gid}")
+        for field, owner in (("uid", attributes.uid), ("gid", attributes.gid)):
+            if owner or not new:  # what debugfs makes belongs to root
+                self.lines.append(f"set_inode_field {word} {field} {owner}")
 
     def _new_file(self, content: bytes) -> str:
         self._count += 1
@@ -488,12 +501,9 @@ def _acl_entries(acl: bytes) -> list[tuple[int, int, int]]:
     return list(struct.iter_unpack("<HHI", acl[4:]))
 
 
-def _write_lines(folder: str, lines: Sequence[str]) -> str:
-    """Write a file of debugfs commands and return its path."""
-    path = os.path.join(folder, "commands")
-    with open(path, "wb") as file:
-        file.write(os.fsencode("".join(f"{line}\n" for line in lines)))
-    return path
+def _write(content: str, word: str) -> list[str]:
+    """Return the command that makes a file with the content of one on the builder."""
+    return [f"write {_quote(content, content)} {word}"]
 
 
 def _quote(word: str, path: str) -> str:

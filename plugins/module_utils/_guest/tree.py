@@ -66,16 +66,18 @@ class PutFile:
 
 @dataclass(frozen=True)
 class HostFile:
-    """A file on the builder whose content goes into the guest; it stays as it is until then.
+    """A file on the builder, or a part of one, whose content goes into the guest; it stays as it is until then.
 
     Attributes:
         size: in bytes.
         sha256: of its content, in hexadecimal.
+        offset: where the content begins in the file at `path`, in bytes.
     """
 
     path: str
     size: int
     sha256: str
+    offset: int = 0
 
 
 @dataclass(frozen=True)

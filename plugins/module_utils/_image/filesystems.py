@@ -50,6 +50,7 @@ _EXT_SUPERBLOCK = 1024
 _EXT_MAGIC = 0xEF53
 _EXT_64BIT = 0x80
 _EXT_EXTENTS = 0x40
+_EXT_INLINE_DATA = 0x8000
 _EXT_HAS_JOURNAL = 0x4
 _EXT_NEEDS_RECOVERY = 0x4  # incompatible feature bit of a journal that was not replayed
 _EXT_STATE = 0x1 | 0x2  # unmounted cleanly, has errors
@@ -132,6 +133,11 @@ class Filesystem:
     def is_ext(self) -> bool:
         """Whether e2fsprogs can work on it."""
         return self.type in EXT
+
+    @property
+    def has_extents(self) -> bool:
+        """Whether the content of each new file lies in extents: not in its inode, nor in blocks that are listed."""
+        return self.is_ext and self.incompatible & (_EXT_EXTENTS | _EXT_INLINE_DATA) == _EXT_EXTENTS
 
 
 def identify(volume: Volume) -> Filesystem | None:
