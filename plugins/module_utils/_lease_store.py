@@ -12,7 +12,7 @@ import os
 import sqlite3
 import typing as t
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError, ToolError
 from ansible_collections.voc.cluster.plugins.module_utils._leases import Lease
@@ -93,8 +93,7 @@ class Store:
             cursor.close()
 
 
-@contextmanager
-def open_store(database: str, *, writable: bool, password: str | None = None) -> Iterator[Store]:
+def open_store(database: str, *, writable: bool, password: str | None = None) -> AbstractContextManager[Store]:
     """Begin a transaction, and commit it unless it fails. Those that write wait for each other.
 
     Args:
@@ -107,11 +106,8 @@ def open_store(database: str, *, writable: bool, password: str | None = None) ->
         ToolError: PostgreSQL's library is not installed.
     """
     if database.startswith(_POSTGRES):
-        with _postgres(database, writable, password) as store:
-            yield store
-    else:
-        with _sqlite(database, writable) as store:
-            yield store
+        return _postgres(database, writable, password)
+    return _sqlite(database, writable)
 
 
 @contextmanager

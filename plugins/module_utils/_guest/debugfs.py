@@ -4,7 +4,7 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""Talks to a running debugfs: which answer belongs to which request, and whether it complained."""
+"""Talks to a running debugfs: words as it reads them, which answer belongs to which request, and its complaints."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ import secrets
 from collections.abc import Sequence
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Conversation
-from ansible_collections.voc.cluster.plugins.module_utils._errors import printable
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, printable
 
 _AT_ONCE = 1000  # requests: all answers to them wait in memory
+
+_LINE = 8191  # bytes of a line of commands, with its end (BUFSIZ of the C library)
+
+MOUNT_INSTEAD = "use access: mounted as root, or choose another name"
 
 _BANNER = re.compile(r"^debugfs \d")
 
@@ -55,9 +59,14 @@ class Session:
         if trouble:
             raise ComplaintError(trouble)
         answers = []
+        start = 0
         for request, mark in zip(requests, marks):
-            answer, _mark, output = output.partition(mark)
-            answers.append(answer[len(os.fsencode(f"debugfs: {request}\n")) :])
+            repeated = os.fsencode(f"debugfs: {request}\n")
+            # Before the first it may say what it thinks of the superblock.
+            start = max(output.find(repeated, start), start) + len(repeated)
+            end = output.find(mark, start)
+            answers.append(output[start : end if end >= 0 else len(output)])
+            start = end + len(mark)
         return answers
 
     def do(self, commands: Sequence[str]) -> None:
@@ -76,4 +85,28 @@ def complaints(errors: bytes) -> str:
     return printable("; ".join(line for line in lines if line and not _BANNER.match(line)))[:400]
 
 
-__all__ = ["ComplaintError", "Session", "complaints"]
+def quote(word: str, path: str) -> str:
+    """Return a word as debugfs reads it: in double quotes, inner ones doubled.
+
+    Raises:
+        GuestError: no line of commands can hold it.
+    """
+    if re.search(r"[\0\n\r]", word):
+        raise GuestError("debugfs cannot express this name", where=path, hint=MOUNT_INSTEAD)
+    escaped = word.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def line(path: str, *words: str) -> str:
+    """Return a line of commands; `path` is for the error.
+
+    Raises:
+        GuestError: it is too long.
+    """
+    text = " ".join(words)
+    if len(os.fsencode(text)) >= _LINE:
+        raise GuestError("debugfs cannot express names that long", where=path, hint=MOUNT_INSTEAD)
+    return text
+
+
+__all__ = ["MOUNT_INSTEAD", "ComplaintError", "Session", "complaints", "line", "quote"]

@@ -243,6 +243,18 @@ class GuestTree(ABC):
         """
 
 
+def changes_directory(change: Change) -> bool:
+    """Say whether a change adds or removes a name, also if another of the same kind takes its place."""
+    return not isinstance(change, (SetAttributes, SetXattr))
+
+
+def needs_existing(change: Change) -> bool:
+    """Say whether a change is about what stands at its path, and not only about the path."""
+    if isinstance(change, (PutFile, PutHostFile)):
+        return change.replaces
+    return isinstance(change, (Delete, SetAttributes, SetXattr))
+
+
 def too_large(path: str, size: int) -> GuestError:
     """Return the error about a guest file of `size` bytes that is not read for its size."""
     return GuestError(f"the file has {size} bytes, too many to read", where=path)
@@ -360,9 +372,11 @@ __all__ = [
     "SetAttributes",
     "SetXattr",
     "View",
+    "changes_directory",
     "exists",
     "lookup",
     "names_in",
+    "needs_existing",
     "parent",
     "read_text",
     "require_settable",

@@ -17,9 +17,10 @@ Call = Callable[..., t.Any]
 
 @pytest.fixture
 def lease(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
-    def call(*holders: str, pools: t.Any = POOLS, check: bool = False, **options: t.Any) -> t.Any:
+    def call(*holders: str, check: bool = False, **options: t.Any) -> t.Any:
         database = options.pop("database", str(tmp_path / "voc" / "leases.db"))
         given = {"holders": list(holders)} if holders else {}
+        pools = options.pop("pools", POOLS)
         return run_module("lease", capsys, check=check, database=database, pools=pools, **given, **options)
 
     return call
