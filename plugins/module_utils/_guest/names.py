@@ -93,6 +93,8 @@ def set_resolver(plan: Plan, servers: Sequence[str], search: Sequence[str], opti
         InputError: an address, a domain or an option that cannot be.
     """
     addresses = [_address(server) for server in servers]
+    if not addresses:
+        raise InputError("there is no name server", hint="give one at least")
     _require_names(*search)
     if any(not re.fullmatch(r"[a-z0-9:-]+", option) for option in options):
         raise InputError(f"{' '.join(options)!r} are no options of a resolver", hint="write them like timeout:2")
@@ -114,14 +116,20 @@ def _keep_others_off(plan: Plan, addresses: Sequence[str], search: Sequence[str]
         _write(plan, NETWORK_MANAGER, f"{_HEADER}[main]\ndns=none\n")
     if any(tree.exists(plan, path) for path in ("/sbin/dhclient", "/usr/sbin/dhclient")):
         text = tree.read_text(plan, DHCLIENT) or ""
-        block = f"supersede domain-name-servers {', '.join(addresses)};\n"
-        if search:
-            quoted = ", ".join(f'"{domain}"' for domain in search)
-            block += f"supersede domain-search {quoted};\n"
+        block = _dhclient(addresses, search)
         _write(plan, DHCLIENT, with_block(text, Markers.of("# {mark} voc.cluster"), block, Anchor()))
     if tree.exists(plan, "/sbin/udhcpc"):
         text = tree.read_text(plan, UDHCPC) or ""
         _write(plan, UDHCPC, ini.with_option(text, None, "RESOLV_CONF", ["no"], ini.Style(spaces=False)))
+
+
+def _dhclient(addresses: Sequence[str], search: Sequence[str]) -> str:
+    """Return what makes dhclient take other servers than those that it is told (man 5 dhclient.conf)."""
+    families: dict[str, list[str]] = {"domain-name-servers": [], "dhcp6.name-servers": []}
+    for address in addresses:
+        families["dhcp6.name-servers" if ":" in address else "domain-name-servers"].append(address)
+    families["domain-search"] = [f'"{domain}"' for domain in search]
+    return "".join(f"supersede {option} {', '.join(values)};\n" for option, values in families.items() if values)
 
 
 def _resolved(addresses: Sequence[str], search: Sequence[str]) -> str:
