@@ -66,7 +66,7 @@ _STORES = (
         "/etc/pki/trust/anchors",
         ".pem",
         ("/var/lib/ca-certificates/ca-bundle.pem",),
-        "/var/lib/ca-certificates/openssl",
+        "/etc/ssl/certs",
         "update-ca-certificates",
     ),
     Store(
@@ -74,7 +74,7 @@ _STORES = (
         "/etc/ca-certificates/trust-source/anchors",
         ".crt",
         ("/etc/ca-certificates/extracted/tls-ca-bundle.pem",),
-        "/etc/ca-certificates/extracted/cadir",
+        "/etc/ssl/certs",
         "update-ca-trust",
     ),
     Store(
@@ -154,7 +154,7 @@ def certificate(pem: str) -> str:
         raise InputError(f"there are {len(found)} certificates in it", hint="give one certificate in PEM an edit")
     try:
         data = base64.b64decode("".join(found[0].split()), validate=True)
-        der.subject(data)
+        der.canonical_name(der.subject(data))
     except (binascii.Error, ValueError) as error:
         raise InputError("it is not an X.509 certificate in PEM") from error
     lines = "\n".join(textwrap.wrap(base64.b64encode(data).decode(), 64))
