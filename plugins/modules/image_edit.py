@@ -34,6 +34,11 @@ attributes:
     support: full
 requirements:
   - e2fsprogs
+notes:
+  - What edits write for EL, SUSE, Alpine, Arch and older releases of Debian and Ubuntu follows their documentation and
+    is tested on trees of files. Only guests with Debian 12 and 13 were started with it.
+  - Authority certificates, users and init scripts are written without the guest's own programs. What those would do
+    beyond that, such as running the hooks of a package, is not done.
 options:
   edits:
     description: What to do, in this order.
