@@ -81,8 +81,7 @@ def in_folder(folder: int, name: str) -> str:
 
 def _put_file(folder: int, name: str, change: tree.PutFile | tree.PutHostFile) -> None:
     """Write beside the old file and rename over it: other hard links keep their content."""
-    if not change.replaces:
-        _require_free(folder, name, change.path)
+    _require_fitting(folder, name, change)
     with suppress(FileNotFoundError):
         os.unlink(_BESIDE, dir_fd=folder)
     descriptor = os.open(
@@ -102,10 +101,18 @@ def _put_file(folder: int, name: str, change: tree.PutFile | tree.PutHostFile) -
         raise
 
 
-def _require_free(folder: int, name: str, path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-        raise GuestError("something stands there already", where=path)
+def _require_fitting(folder: int, name: str, change: tree.PutFile | tree.PutHostFile) -> None:
+    """Refuse to replace what is no file, or to take a place that is not free."""
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        if change.replaces:
+            raise
+        return
+    if not change.replaces:
+        raise GuestError("something stands there already", where=change.path)
+    if not stat.S_ISREG(found.st_mode):
+        raise GuestError("it is not a regular file", where=change.path)
 
 
 def _fill(target: int, change: tree.PutFile | tree.PutHostFile) -> None:
