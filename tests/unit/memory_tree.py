@@ -107,7 +107,7 @@ class MemoryTree(GuestTree):
 
     def text(self, path: str) -> str:
         """Return a file's content for a comparison."""
-        return self.read(path).decode()
+        return self.read(path).decode("utf-8", "surrogateescape")
 
     def _is_reached(self, path: str) -> bool:
         """Say whether only directories lead there; like the drivers, no link is followed."""
