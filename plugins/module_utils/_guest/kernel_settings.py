@@ -66,10 +66,10 @@ def blacklist_module(plan: Plan, name: str, wanted: bool) -> None:
     """
     _require_module(name)
     text = f"{_HEADER}blacklist {name}\ninstall {name} /bin/false\n"
-    before = plan.changes()
-    _file(plan, f"{MODPROBE}/voc-cluster-blacklist-{name}.conf", text if wanted else None)
-    if wanted and plan.changes() != before:
+    path = f"{MODPROBE}/voc-cluster-blacklist-{name}.conf"
+    if wanted and tree.read_text(plan, path) != text:
         plan.note(f"an initramfs that holds the kernel module {name} may load it until it is made again")
+    _file(plan, path, text if wanted else None)
 
 
 def module_options(plan: Plan, name: str, parameters: str) -> None:

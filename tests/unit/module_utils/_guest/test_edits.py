@@ -92,7 +92,7 @@ def test_what_edits_made_is_gone_when_it_is_to_be_absent() -> None:
         {"user": {"name": "jobs", "state": "absent", "remove": True}},
         {"group": {"name": "cluster", "state": "absent"}},
         {"authorized_key": {"user": "grid", "key": "ssh-ed25519 AAAA", "state": "absent"}},
-        {"host": {"address": "10.0.0.1", "state": "absent"}},
+        {"hosts": {"address": "10.0.0.1", "state": "absent"}},
         {"ca_certificate": {"name": "site", "state": "absent"}},
     ]
     for edit in undo:
