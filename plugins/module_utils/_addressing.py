@@ -299,12 +299,12 @@ def instance_name(template: str, hypervisor: str, slot: int) -> str:
     return name
 
 
-def domain_uuid(name: str, mac: int) -> str:
+def domain_uuid(name: str) -> str:
     """Return the UUID of an instance's domain: the same whenever it is made anew.
 
     A guest with an empty machine-id takes its own from it (man 5 machine-id).
     """
-    return str(uuid.uuid5(_NAMESPACE, f"{name}/{mac:012x}"))
+    return str(uuid.uuid5(_NAMESPACE, name))
 
 
 def _within(digits: str, bits: int, hypervisor: str) -> int:

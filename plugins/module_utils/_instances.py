@@ -43,7 +43,7 @@ class Instance:
         voc: the virtual cluster it works for, where the site says so.
         mac: None where addresses are leased.
         ip: None where there is no network to take it from.
-        uuid: of its domain; None where the MAC that goes into it is leased.
+        uuid: of its domain.
         overlay: the path of its disk on the hypervisor.
     """
 
@@ -53,7 +53,7 @@ class Instance:
     voc: str | None
     mac: str | None
     ip: str | None
-    uuid: str | None
+    uuid: str
     overlay: str
 
     def variables(self) -> dict[str, t.Any]:
@@ -113,7 +113,7 @@ def _of_one(hypervisor: str, variables: Variables) -> Iterator[Instance]:
             mac=None if mac is None else format_mac(mac, dialect),
             # Only numbers can be counted: hashed names get their addresses elsewhere.
             ip=scheme.address(network, hypervisor, slot) if network and isinstance(scheme, Positional) else None,
-            uuid=None if mac is None else domain_uuid(name, mac),
+            uuid=domain_uuid(name),
             overlay=posixpath.join(overlays, f"{name}.qcow2"),
         )
 

@@ -8,11 +8,15 @@ from pathlib import Path
 from measure import Row, Step, benchmark, paired, repeated
 
 from ansible_collections.voc.cluster.plugins.module_utils._addressing import format_mac, make_scheme
+from ansible_collections.voc.cluster.plugins.module_utils._instance import files
+from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import Definition
+from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 
 LOOKUPS = 1_000_000
 HYPERVISORS = 1_000
 SLOTS = 16
 FEWER = 4
+OVERLAYS = 16
 
 
 def lookups(count: int) -> Step:
@@ -64,3 +68,23 @@ def growth(folder: Path) -> Row:
     """Four times the hypervisors take at most four times as long."""
     ours, theirs, ratio = paired(inventory(folder, HYPERVISORS), inventory(folder, HYPERVISORS // FEWER))
     return Row("inventory of 16,000", ours, FEWER, beside="inventory of 4,000", beside_median=theirs, ratio=ratio)
+
+
+@benchmark("instances", "16 overlays")
+def overlays(folder: Path) -> Row:
+    """The disks of all instances of a hypervisor, over a release of 100 GiB."""
+    release = folder / "disk.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(release), "100G"], check=True)
+    place = folder / "instances"
+    place.mkdir()
+    runner = PopenRunner()
+    wanted = [
+        Definition(f"vm{number}", "", "", "node001", str(release), str(place), bridge="br0")
+        for number in range(OVERLAYS)
+    ]
+
+    def work() -> None:
+        for definition in wanted:
+            files.make(runner, definition, {}, overcommit=1000)
+
+    return Row("16 overlays", repeated(work), 1)

@@ -41,7 +41,9 @@ def test_hashed_names_have_no_place_to_count_from() -> None:
 
 def test_leased_addresses_are_left_open() -> None:
     (instance,) = instances({"head": {**SITE, "voc_addressing": "leased"}})
-    assert set(instance.variables()) == {"instance_hypervisor", "instance_slot", "instance_voc", "instance_overlay"}
+    assert set(instance.variables()) == {
+        *("instance_hypervisor", "instance_slot", "instance_voc", "instance_uuid", "instance_overlay")
+    }
 
 
 def test_numbers_of_an_ini_inventory_may_be_text() -> None:

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""Whether instances run on the processor itself or are emulated: decided by trying.
+
+/dev/kvm may exist and yet run no guest, inside other virtual machines for example. The first
+instance on a hypervisor shows it; what it showed is remembered until the next boot.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import Definition
+from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import Domains
+
+ACCELERATORS = ("auto", "kvm", "qemu")
+_DEVICE = "/dev/kvm"
+_REMEMBERED = "/run/voc-cluster-accelerator"
+_TRIAL = 15  # seconds, in which a guest that KVM cannot run has shown it
+_STARTED = b"Linux version"  # what a kernel says first, when its console is serial
+
+
+def candidates(wanted: str, domains: Domains) -> Sequence[str]:
+    """Return what to start an instance with, in this order, until one works."""
+    if wanted != "auto":
+        return (wanted,)
+    if not os.path.exists(_DEVICE):
+        return ("qemu",)
+    known = _recall(domains)
+    return (known,) if known else ("kvm", "qemu")
+
+
+def hidden(kind: str, qemu_version: tuple[int, int]) -> tuple[str, ...]:
+    """Return features of the processor that guests must not see."""
+    # cmpxchg16b as QEMU 7 emulates it kills Linux 6.12 with a double fault.
+    return ("cx16",) if kind == "qemu" and qemu_version < (8, 0) else ()
+
+
+def works(domains: Domains, definition: Definition) -> bool:
+    """Say whether an instance that was just started with KVM goes on running, and remember it."""
+    if _recall(domains):
+        return True
+    end = time.monotonic() + _TRIAL
+    while time.monotonic() < end:
+        running = domains.find(definition.name)
+        if running is None or not running.active:
+            _remember(domains, "qemu")
+            return False
+        if _says_started(definition.log):
+            _remember(domains, "kvm")
+            return True
+        time.sleep(0.2)
+    return True
+
+
+def _says_started(log: str) -> bool:
+    try:
+        with open(log, "rb") as file:
+            return _STARTED in file.read(1 << 20)
+    except OSError:
+        return False
+
+
+def _key(domains: Domains) -> str:
+    return "qemu {}.{}".format(*domains.qemu_version)
+
+
+def _recall(domains: Domains) -> str | None:
+    try:
+        with open(_REMEMBERED, encoding="ascii") as file:
+            key, _tab, kind = file.read(100).strip().partition("\t")
+    except OSError:
+        return None
+    return kind if key == _key(domains) and kind in ("kvm", "qemu") else None
+
+
+def _remember(domains: Domains, kind: str) -> None:
+    with open(_REMEMBERED + ".part", "w", encoding="ascii") as file:
+        file.write(f"{_key(domains)}\t{kind}\n")
+    os.replace(file.name, _REMEMBERED)
+
+
+__all__ = ["ACCELERATORS", "candidates", "hidden", "works"]

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""The files of an instance on its hypervisor: made whole or not at all, and removed."""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, SpaceError
+from ansible_collections.voc.cluster.plugins.module_utils._image import convert
+from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import Definition
+
+_PARTIAL = ".part"
+_BASES = ("raw", "qcow2")  # what QEMU can lay an overlay over without loss
+_SEED_KIB = 1024
+_SEED_FILES = ("meta-data", "user-data", "network-config")
+
+
+def make(runner: Runner, definition: Definition, seed: Mapping[str, str], overcommit: float) -> None:
+    """Make an instance's disks anew; what it had before is gone.
+
+    Args:
+        seed: the files of a NoCloud seed, by name.
+        overcommit: how much more than there is free space for overlays may grow to, together.
+
+    Raises:
+        InputError: the release is not one that can be started from.
+        SpaceError: there is not enough space.
+    """
+    remove(definition)
+    base = convert.examine(definition.release)
+    container, size = base.probe.container, base.virtual_size
+    if container not in _BASES or size is None:
+        raise InputError(
+            f"instances cannot be started from {container or 'a compressed image'}",
+            where=definition.release,
+            hint="set site_hypervisor: {format: qcow2}",
+        )
+    _require_room(definition, size, overcommit)
+    with _whole(definition.overlay) as partial:
+        words = ["-f", "qcow2", "-F", container, "-b", definition.release]
+        runner.run(["qemu-img", "create", "-q", *words, partial])
+    if definition.scratch:
+        with _whole(definition.scratch_disk) as partial:
+            runner.run(["qemu-img", "create", "-q", "-f", "qcow2", partial, str(definition.scratch)])
+    if definition.seed:
+        _make_seed(runner, definition.seed_image, seed)
+
+
+def remove(definition: Definition) -> list[str]:
+    """Remove all files of an instance but its log; return the paths of those that were there."""
+    gone = []
+    for path in definition.files:
+        for each in (path, path + _PARTIAL):
+            if each != definition.log and os.path.lexists(each):
+                os.unlink(each)
+                gone.append(each)
+    return gone
+
+
+def remove_log(definition: Definition) -> None:
+    """Remove what an instance wrote to its console."""
+    if os.path.lexists(definition.log):
+        os.unlink(definition.log)
+
+
+def names(folder: str) -> set[str]:
+    """Return the names of instances that have a disk in a folder, whole or not."""
+    if not os.path.isdir(folder):
+        return set()
+    found = (name[: -len(_PARTIAL)] if name.endswith(_PARTIAL) else name for name in os.listdir(folder))
+    endings = (".scratch.qcow2", ".seed.img", ".nvram", ".qcow2")
+    return {name[: -len(ending)] for name in found for ending in [next(filter(name.endswith, endings), "")] if ending}
+
+
+def base_of(overlay: str) -> str | None:
+    """Return the release that an overlay lies over; None where there is no overlay."""
+    header = _header(overlay)
+    if header is None:
+        return None
+    offset, length = struct.unpack_from(">QI", header, 8)
+    return header[offset : offset + length].decode("utf-8", "surrogateescape")
+
+
+def _require_room(definition: Definition, virtual_size: int, overcommit: float) -> None:
+    """See to it that all overlays of the folder can grow to their full size, or to a share of it."""
+    free = os.statvfs(definition.folder)
+    available = free.f_bavail * free.f_frsize
+    paths = [os.path.join(definition.folder, name) for name in os.listdir(definition.folder)]
+    growth = virtual_size + definition.scratch + sum(_growth(path) for path in paths if path.endswith(".qcow2"))
+    if growth > available * overcommit:
+        raise SpaceError(
+            f"the instances' disks could grow by {growth >> 20} MiB, and {available >> 20} MiB are free",
+            where=definition.folder,
+            hint="make room, run fewer instances, or raise overcommit",
+        )
+
+
+def _growth(path: str) -> int:
+    """Return by how many bytes a qcow2 image can grow."""
+    header = _header(path)
+    if header is None:
+        return 0
+    (size,) = struct.unpack_from(">Q", header, 24)
+    return max(0, int(size) - os.stat(path).st_blocks * 512)
+
+
+def _header(path: str) -> bytes | None:
+    """Return the start of a qcow2 image of ours (QEMU, docs/interop/qcow2.txt)."""
+    try:
+        with open(path, "rb") as file:
+            header = file.read(64 << 10)
+    except FileNotFoundError:
+        return None
+    return header if header[:4] == b"QFI\xfb" and len(header) >= 32 else None
+
+
+def _make_seed(runner: Runner, path: str, seed: Mapping[str, str]) -> None:
+    """Make a seed for cloud-init, a FAT filesystem that is called CIDATA (cloud-init, NoCloud)."""
+    with _whole(path) as partial, tempfile.TemporaryDirectory(prefix="voc-seed-") as folder:
+        runner.run(["mkfs.vfat", "-C", "-n", "CIDATA", partial, str(_SEED_KIB)])
+        for name in filter(seed.__contains__, _SEED_FILES):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(seed[name])
+            runner.run(["mcopy", "-i", partial, os.path.join(folder, name), f"::{name}"])
+
+
+@contextmanager
+def _whole(path: str) -> Iterator[str]:
+    """Give the name of an unfinished file, and its own name to it when it is whole."""
+    partial = path + _PARTIAL
+    yield partial
+    os.chmod(partial, 0o600)
+    os.replace(partial, path)
+
+
+def closed_to_others(path: str) -> str | None:
+    """Return the file itself, or the folder above it, that other users cannot read or enter; None where all can."""
+    if not os.stat(path).st_mode & 0o004:
+        return path
+    above = os.path.dirname(path)
+    while above != "/":
+        if not os.stat(above).st_mode & 0o001:
+            return above
+        above = os.path.dirname(above)
+    return None
+
+
+__all__ = ["base_of", "closed_to_others", "make", "names", "remove", "remove_log"]
