@@ -73,12 +73,12 @@ def switch_on(plan: Plan, name: str) -> None:
 
 
 def _link_script(plan: Plan, name: str) -> None:
-    """Link an init script where its own header asks for it: chkconfig's, or else levels 2 to 5."""
-    script = _script(plan, name) or f"/etc/init.d/{name}"
-    found = re.search(r"^# *chkconfig: *(\d+) +(\d\d?) ", tree.read_text(plan, script) or "", re.MULTILINE)
-    levels, order = found.groups() if found else ("2345", "10")
-    existing = [folder for folder in _LEVEL_FOLDERS if tree.exists(plan, folder)]
-    for folder in existing:
+    """Link an init script where its own header asks for it: chkconfig's or the LSB's, or else levels 2 to 5."""
+    text = tree.read_text(plan, _script(plan, name) or "/") or ""
+    chkconfig = re.search(r"^# *chkconfig: *(\d+) +(\d\d?) ", text, re.MULTILINE)
+    standard = re.search(r"^# *Default-Start:((?:[ \t]+[S2-5])+)", text, re.MULTILINE)
+    levels, order = chkconfig.groups() if chkconfig else (standard.group(1) if standard else "2345", "10")
+    for folder in filter(lambda path: tree.exists(plan, path), _LEVEL_FOLDERS):
         if folder[-3] in levels:
             plan.symlink(f"{folder}/S{int(order):02}{name}", f"../init.d/{name}")
 

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""DHCP clients that ifupdown and network scripts start: the MAC as identifier, and the site's name servers.
+
+Busybox's udhcpc sends the MAC by itself, as the dhcpcd of SLES 11 does; ISC's
+dhclient sends nothing, and later dhcpcd a DUID, unless they are told.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.network.settings import Settings
+from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
+
+_CLIENTS = ("dhclient", "udhcpc", "pump", "dhcpcd", "dhcpcd5")
+_FOLDERS = ("/sbin", "/usr/sbin", "/bin", "/usr/bin")
+# Debian since 7 and EL since 6, Debian 6, EL 5.
+_DHCLIENT_PATHS = ("/etc/dhcp/dhclient.conf", "/etc/dhcp3/dhclient.conf", "/etc/dhclient.conf")
+_DHCPCD_PATH = "/etc/dhcpcd.conf"
+_UDHCPC_PATH = "/etc/udhcpc/udhcpc.conf"
+_BEGIN = "# Written by voc.cluster, to the end of this file:\n"
+
+
+def installed(view: View) -> list[str]:
+    """Return the clients that a guest has."""
+    return [name for name in _CLIENTS if any(tree.exists(view, f"{folder}/{name}") for folder in _FOLDERS)]
+
+
+def configure(plan: Plan, settings: Settings) -> None:
+    """Tell every client of the guest what is wanted."""
+    found = installed(plan)
+    if "dhclient" in found:
+        path = next((path for path in _DHCLIENT_PATHS if tree.exists(plan, path)), _DHCLIENT_PATHS[0])
+        plan.write(path, dhclient(tree.read_text(plan, path) or "", settings).encode("utf-8", "surrogateescape"))
+    # The older ones have neither this file nor another default.
+    if tree.exists(plan, _DHCPCD_PATH):
+        text = dhcpcd(tree.read_text(plan, _DHCPCD_PATH) or "", settings)
+        plan.write(_DHCPCD_PATH, text.encode("utf-8", "surrogateescape"))
+    if "udhcpc" in found and settings.dns:
+        plan.write(_UDHCPC_PATH, b'# Written by voc.cluster.\nRESOLV_CONF="no"\n')
+
+
+def dhclient(text: str, settings: Settings) -> str:
+    """Return the configuration of ISC's client (man 5 dhclient.conf)."""
+    lines = ["send dhcp-client-identifier = hardware;"]
+    if settings.dns:
+        lines.append(f"supersede domain-name-servers {', '.join(map(str, settings.dns))};")
+    if settings.search:
+        quoted = ", ".join(f'"{domain}"' for domain in settings.search)
+        lines.append(f"supersede domain-search {quoted};")
+    return _with_end(text, lines)
+
+
+def dhcpcd(text: str, settings: Settings) -> str:
+    """Return the configuration of dhcpcd (man 5 dhcpcd.conf); of its two identifiers the other one goes."""
+    lines = ["clientid"]
+    if settings.dns:
+        lines.append(f"static domain_name_servers={' '.join(map(str, settings.dns))}")
+    if settings.search:
+        lines.append(f"static domain_search={' '.join(settings.search)}")
+    return _with_end(re.sub(r"^(duid|clientid)\b", r"#\1", _without_end(text), flags=re.MULTILINE), lines)
+
+
+def _with_end(text: str, lines: list[str]) -> str:
+    """Return a configuration with these lines at its end, once."""
+    before = _without_end(text)
+    gap = "" if not before or before.endswith("\n") else "\n"
+    return before + gap + _BEGIN + "\n".join(lines) + "\n"
+
+
+def _without_end(text: str) -> str:
+    return text.partition(_BEGIN)[0]
+
+
+__all__ = ["configure", "dhclient", "dhcpcd", "installed"]
