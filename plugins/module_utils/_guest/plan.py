@@ -398,7 +398,8 @@ def _read_host_file(source: HostFile, path: str) -> bytes:
     if source.size > tree.READ_LIMIT:
         raise GuestError(f"the file has {source.size} bytes, too many to read", where=path)
     with open(source.path, "rb") as file:
-        return file.read(tree.READ_LIMIT)
+        file.seek(source.offset)
+        return file.read(source.size)
 
 
 def _show(attributes: Attributes) -> str:
