@@ -14,7 +14,7 @@ the kernel's: eth0 is the first one everywhere.
 from __future__ import annotations
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import command_line, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
 
@@ -30,14 +30,19 @@ _NAMING = ("80-net-name-slot.rules", "80-net-setup-link.rules", "71-biosdevname.
 
 
 def keep_kernels_own(plan: Plan) -> None:
-    """Let udev rename no interface; `image_boot` tells the kernel the same, see `are_kernels_own`."""
-    for name in _NAMING:
-        if any(tree.exists(plan, f"{folder}/{name}") for folder in _OWN_RULES):
-            plan.symlink(f"{_RULES}/{name}", "/dev/null")
+    """Let nothing rename interfaces: neither udev nor, by the kernel's command line, that of the initramfs."""
+    renaming = [name for name in _NAMING if any(tree.exists(plan, f"{folder}/{name}") for folder in _OWN_RULES)]
+    for name in renaming:
+        plan.symlink(f"{_RULES}/{name}", "/dev/null")
+    if renaming:
+        command_line.add(plan, KERNEL_OPTIONS)
 
 
 def are_kernels_own(view: View) -> bool:
-    """Say whether a guest has rules that would rename interfaces, and they are switched off."""
+    """Say whether a guest has rules that would rename interfaces, and they are switched off.
+
+    Whoever writes its boot configuration then gives the kernel `KERNEL_OPTIONS`.
+    """
     for name in _NAMING:
         real = tree.resolve(view, f"{_RULES}/{name}", follow=False)
         entry = view.lstat(real)

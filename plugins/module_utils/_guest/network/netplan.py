@@ -71,7 +71,8 @@ def text(settings: Settings, renderer: str = "networkd") -> str:
     if settings.dhcp:
         lines += ["      dhcp6: true"]
         lines += ["      dhcp-identifier: mac"] if renderer == "networkd" else []
-        lines += ["      dhcp4-overrides: {use-dns: false}"] if settings.dns else []
+        # For networkd they must be the same (netplan 1.1 says so).
+        lines += [f"      dhcp{version}-overrides: {{use-dns: false}}" for version in (4, 6) if settings.dns]
     lines += [f"      addresses: [{_list(settings.addresses)}]"] if settings.addresses else []
     # Routes, because gateway4 and gateway6 are deprecated and "default" is newer than Ubuntu 18.04.
     routes = [f'{{to: "{"0.0.0.0/0" if each.version == 4 else "::/0"}", via: "{each}"}}' for each in settings.gateways]

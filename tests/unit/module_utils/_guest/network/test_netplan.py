@@ -20,7 +20,8 @@ def test_dhcp_is_asked_for_on_every_interface_with_its_mac() -> None:
         "ethernets": {"voc": {"match": {"name": "e*"}, "dhcp4": True, "dhcp6": True, "dhcp-identifier": "mac"}},
     }
     assert "dhcp-identifier" not in ethernets(wanted(), "networkmanager")["voc"]
-    assert ethernets(wanted(dns=["192.0.2.2"]))["voc"]["dhcp4-overrides"] == {"use-dns": False}
+    overridden = ethernets(wanted(dns=["192.0.2.2"]))["voc"]
+    assert overridden["dhcp4-overrides"] == overridden["dhcp6-overrides"] == {"use-dns": False}
 
 
 def test_a_static_network() -> None:
