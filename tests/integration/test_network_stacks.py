@@ -97,7 +97,7 @@ def boot(trees: Path, image: Path, card: str, folder: Path) -> Outcome:
         *("qemu-system-x86_64", "-machine", machine, "-accel", "tcg", "-cpu", "max,-cx16", "-m", "768"),
         *("-drive", f"file={image},format=raw,if=virtio,snapshot=on", "-display", "none", "-no-reboot"),
         *("-kernel", trees / "vmlinuz", "-initrd", trees / "initrd.img"),
-        *("-append", "root=/dev/vda ro console=ttyS0 quiet", "-serial", f"file:{log}"),
+        *("-append", "root=/dev/vda rw console=ttyS0 quiet", "-serial", f"file:{log}"),
         *("-netdev", "user,id=net", "-device", f"{device},netdev=net,mac={MAC}"),
         *("-object", f"filter-dump,id=dump,netdev=net,file={packets}"),
     ]
