@@ -332,6 +332,7 @@ def _el(name: str, version: str, systemd: int, kernel: str, network: str, python
     scripts: Files = {
         "/usr/sbin/ifup": "",
         "/usr/sbin/dhclient": "",
+        "/etc/init.d": ("->", "rc.d/init.d"),
         "/etc/rc.d/init.d/network": "",
         **{f"/etc/rc.d/rc{level}.d/S10network": ("->", "../init.d/network") for level in (2, 3, 4, 5)},
         f"{_SCRIPTS}/ifup-eth": "",

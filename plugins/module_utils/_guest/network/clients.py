@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import ini, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.lines import Anchor, Markers, with_block
 from ansible_collections.voc.cluster.plugins.module_utils._guest.network.settings import Settings
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
@@ -25,7 +26,7 @@ _FOLDERS = ("/sbin", "/usr/sbin", "/bin", "/usr/bin")
 _DHCLIENT_PATHS = ("/etc/dhcp/dhclient.conf", "/etc/dhcp3/dhclient.conf", "/etc/dhclient.conf")
 _DHCPCD_PATH = "/etc/dhcpcd.conf"
 _UDHCPC_PATH = "/etc/udhcpc/udhcpc.conf"
-_BEGIN = "# Written by voc.cluster, to the end of this file:\n"
+_MARKERS = Markers.of("# {mark} voc.cluster network")
 
 
 def installed(view: View) -> list[str]:
@@ -44,39 +45,34 @@ def configure(plan: Plan, settings: Settings) -> None:
         text = dhcpcd(tree.read_text(plan, _DHCPCD_PATH) or "", settings)
         plan.write(_DHCPCD_PATH, text.encode("utf-8", "surrogateescape"))
     if "udhcpc" in found and settings.dns:
-        plan.write(_UDHCPC_PATH, b'# Written by voc.cluster.\nRESOLV_CONF="no"\n')
+        text = tree.read_text(plan, _UDHCPC_PATH) or ""
+        text = ini.with_option(text, None, "RESOLV_CONF", ["no"], ini.Style(spaces=False))
+        plan.write(_UDHCPC_PATH, text.encode("utf-8", "surrogateescape"))
 
 
 def dhclient(text: str, settings: Settings) -> str:
     """Return the configuration of ISC's client (man 5 dhclient.conf)."""
     lines = ["send dhcp-client-identifier = hardware;"]
-    if settings.dns:
-        lines.append(f"supersede domain-name-servers {', '.join(map(str, settings.dns))};")
+    # Of either family by an option of its own.
+    for version, option in ((4, "domain-name-servers"), (6, "dhcp6.name-servers")):
+        servers = ", ".join(str(server) for server in settings.dns if server.version == version)
+        lines += [f"supersede {option} {servers};"] if servers else []
     if settings.search:
         quoted = ", ".join(f'"{domain}"' for domain in settings.search)
         lines.append(f"supersede domain-search {quoted};")
-    return _with_end(text, lines)
+    return with_block(text, _MARKERS, "\n".join(lines), Anchor())
 
 
 def dhcpcd(text: str, settings: Settings) -> str:
     """Return the configuration of dhcpcd (man 5 dhcpcd.conf); of its two identifiers the other one goes."""
     lines = ["clientid"]
-    if settings.dns:
-        lines.append(f"static domain_name_servers={' '.join(map(str, settings.dns))}")
+    for version, option in ((4, "domain_name_servers"), (6, "dhcp6_name_servers")):
+        servers = " ".join(str(server) for server in settings.dns if server.version == version)
+        lines += [f"static {option}={servers}"] if servers else []
     if settings.search:
         lines.append(f"static domain_search={' '.join(settings.search)}")
-    return _with_end(re.sub(r"^(duid|clientid)\b", r"#\1", _without_end(text), flags=re.MULTILINE), lines)
-
-
-def _with_end(text: str, lines: list[str]) -> str:
-    """Return a configuration with these lines at its end, once."""
-    before = _without_end(text)
-    gap = "" if not before or before.endswith("\n") else "\n"
-    return before + gap + _BEGIN + "\n".join(lines) + "\n"
-
-
-def _without_end(text: str) -> str:
-    return text.partition(_BEGIN)[0]
+    others = re.sub(r"^(duid|clientid)\b", r"#\1", with_block(text, _MARKERS, "", Anchor()), flags=re.MULTILINE)
+    return with_block(others, _MARKERS, "\n".join(lines), Anchor())
 
 
 __all__ = ["configure", "dhclient", "dhcpcd", "installed"]

@@ -15,19 +15,23 @@ def test_dhclient_sends_the_mac() -> None:
     before = "send host-name = gethostname();"
     text = clients.dhclient(before, wanted(**SERVERS))
     assert text == (
-        "send host-name = gethostname();\n# Written by voc.cluster, to the end of this file:\n"
+        "send host-name = gethostname();\n# BEGIN voc.cluster network\n"
         "send dhcp-client-identifier = hardware;\n"
         "supersede domain-name-servers 192.0.2.2, 192.0.2.3;\n"
         'supersede domain-search "a.example", "b.example";\n'
+        "# END voc.cluster network\n"
     )
-    assert clients.dhclient(text, wanted()).endswith("send dhcp-client-identifier = hardware;\n")
+    assert clients.dhclient(text, wanted()).endswith(
+        "network\nsend dhcp-client-identifier = hardware;\n# END voc.cluster network\n"
+    )
 
 
 def test_dhcpcd_sends_the_mac_and_no_duid() -> None:
     text = clients.dhcpcd("hostname\nduid\npersistent\n", wanted(**SERVERS))
     assert text == (
-        "hostname\n#duid\npersistent\n# Written by voc.cluster, to the end of this file:\nclientid\n"
+        "hostname\n#duid\npersistent\n# BEGIN voc.cluster network\nclientid\n"
         "static domain_name_servers=192.0.2.2 192.0.2.3\nstatic domain_search=a.example b.example\n"
+        "# END voc.cluster network\n"
     )
 
 
@@ -47,4 +51,4 @@ def test_each_client_is_told_where_it_reads() -> None:
     assert clients.installed(guest) == ["dhclient", "udhcpc"]
     assert "hardware" in guest.text("/etc/dhcp3/dhclient.conf")
     assert guest.text("/etc/dhcpcd.conf").startswith("#duid\n")
-    assert 'RESOLV_CONF="no"' in guest.text("/etc/udhcpc/udhcpc.conf")
+    assert guest.text("/etc/udhcpc/udhcpc.conf") == "RESOLV_CONF=no\n"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
-from ansible_collections.voc.cluster.plugins.module_utils._guest.network import services
+from ansible_collections.voc.cluster.plugins.module_utils._guest.network import services, startup
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.tests.unit.families import FAMILIES
 from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
@@ -28,17 +28,17 @@ STARTED = [
 @pytest.mark.parametrize(("family", "name"), STARTED)
 def test_a_service_is_switched_off_and_on_again(family: str, name: str) -> None:
     guest = FAMILIES[family].tree()
-    assert services.is_started(guest, name)
+    assert startup.is_started(guest, name)
     plan = Plan(guest)
     services.switch_off(plan, name)
     plan.apply()
-    assert not services.is_started(guest, name)
+    assert not startup.is_started(guest, name)
     again = Plan(guest)
     services.switch_off(again, name)
     assert again.changes() == []
     services.switch_on(again, name)
     again.apply()
-    assert services.is_started(guest, name)
+    assert startup.is_started(guest, name)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -46,20 +46,6 @@ def test_what_is_not_there_is_off_already(family: str) -> None:
     plan = Plan(FAMILIES[family].tree())
     services.switch_off(plan, "connman")
     assert plan.changes() == []
-
-
-def test_an_init_script_is_linked_where_its_header_asks_for_it() -> None:
-    files: dict[str, bytes | str | tuple[str, str] | None] = {
-        "/etc/rc.d/init.d/network": "#!/bin/sh\n# chkconfig: 35 9 90\n",
-        **{f"/etc/rc.d/rc{level}.d": None for level in (2, 3, 4, 5)},
-    }
-    guest = MemoryTree(files)
-    plan = Plan(guest)
-    services.switch_on(plan, "network")
-    plan.apply()
-    assert guest.readlink("/etc/rc.d/rc3.d/S09network") == "../init.d/network"
-    assert guest.listdir("/etc/rc.d/rc2.d") == []
-    assert guest.listdir("/etc/rc.d/rc5.d") == ["S09network"]
 
 
 def test_a_service_that_is_not_there_cannot_start() -> None:
