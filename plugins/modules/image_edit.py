@@ -446,7 +446,7 @@ options:
         type: dict
         suboptions:
           name: *name
-      host:
+      hosts:
         description: The names of an address in the guest's hosts file.
         type: dict
         suboptions:
@@ -455,7 +455,7 @@ options:
             type: str
             required: true
           names:
-            description: All its names, the canonical one first. Needed unless O(edits[].host.state=absent).
+            description: All its names, the canonical one first. Needed unless O(edits[].hosts.state=absent).
             type: list
             elements: str
             default: []
@@ -615,7 +615,7 @@ EXAMPLES = r"""
     edits:
       - network: {method: dhcp}
       - hostname: {name: localhost}
-      - host: {address: 10.0.0.1, names: [head.site.example, head]}
+      - hosts: {address: 10.0.0.1, names: [head.site.example, head]}
       - resolver: {servers: [10.0.0.2, 10.0.0.3], search: [site.example]}
       - timezone: {name: America/New_York}
       - ca_certificate: {name: site, source: /srv/keys/site-ca.pem}

@@ -136,7 +136,8 @@ def test_a_user_with_another_number_keeps_its_files(guest: MemoryTree) -> None:
     _do(guest, User("grid"))
     guest.add("/home/grid/roots", "x")
     _do(guest, User("grid", uid=2000))
-    owners = {path: entry.attributes.uid for path, (entry, *_) in guest.nodes.items() if path.startswith("/home/grid")}
+    homes = {path: node for path, node in guest.nodes.items() if path.startswith("/home/grid")}
+    owners = {path: entry.attributes.uid for path, (entry, *_rest) in homes.items()}
     assert owners.pop("/home/grid/roots") == 0
     assert owners.pop("/home/grid/link") == 0
     assert set(owners.values()) == {2000}
