@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
@@ -313,6 +313,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES)
+@example([[("symlink", "/a", "x")], [("remove", "/a"), ("write", "/a/b", b"", None)]])
+@example([[("write", "/a", b"", None), ("set_xattr", "/a", "user.a", b""), ("symlink", "/a", "/a")]])
 def test_any_changes_leave_the_same_tree(
     runner: Runner, empty: Path, tmp_path: Path, batches: list[list[tuple]]
 ) -> None:
