@@ -23,6 +23,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestEr
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
+from ansible_collections.voc.cluster.plugins.module_utils._read_only import read_only
 from ansible_collections.voc.cluster.plugins.module_utils._seccomp import write_filter
 from ansible_collections.voc.cluster.plugins.module_utils._stand_ins import StandIn, forget, places
 from ansible_collections.voc.cluster.plugins.module_utils._user_network import resolver, user_network
@@ -51,6 +52,10 @@ _RESOLVER = "/etc/resolv.conf"
 # invoke-rc.d's contract: 101 forbids every action on every service.
 _NO_SERVICES = StandIn("/usr/sbin/policy-rc.d", b"#!/bin/sh\nexit 101\n", 0o755)
 _OBEYS_POLICY = "/usr/bin/dpkg"
+
+# bwrap mounts the builder's own devices, and the guest's root has the rights of the builder's to
+# their permission bits.
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
 
 # The descriptors by which bwrap reads files; POSIX shells open those up to 9.
 _VARIABLES, _FILTER, _FIRST_STAND_IN = 3, 4, 5
@@ -140,6 +145,8 @@ class Sandbox:
 def sandbox(runner: Runner, root: str, *, network: bool) -> Iterator[Sandbox]:
     """Prepare a mounted guest for running its programs; nothing of the preparation stays.
 
+    This process must have a mount namespace of its own.
+
     Where the network is asked for it leads outside by the builder's, and the guest's programs
     see a resolver that works there. Services are not started. Both files are mounted over the
     guest's own, which are never written.
@@ -154,6 +161,8 @@ def sandbox(runner: Runner, root: str, *, network: bool) -> Iterator[Sandbox]:
     forget(files, [_RESOLVER, _NO_SERVICES.path])
     wanted = [_NO_SERVICES] if system.exists(files, _OBEYS_POLICY) else []
     with ExitStack() as stack:
+        # For a moment bwrap itself is a process like the guest's, and shows its file in /proc.
+        stack.enter_context(read_only(runner, [*_DEVICES, os.path.realpath(find("bwrap"))]))
         if network:
             with open(_RESOLVER, encoding="utf-8", errors="replace") as file:
                 wanted.append(StandIn(_RESOLVER, resolver(file.read()).encode()))
