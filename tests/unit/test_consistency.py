@@ -32,8 +32,8 @@ def test_every_documented_default_of_the_site_is_set() -> None:
 
 
 def test_every_module_that_works_on_an_image_is_in_the_action_group() -> None:
-    of_images = [name for name in MODULES if name.startswith("image_")]
-    assert _load(ROOT / "meta" / "runtime.yml")["action_groups"]["image"] == of_images
+    on_images = [name for name in MODULES if name.startswith("image_")]
+    assert _load(ROOT / "meta" / "runtime.yml")["action_groups"]["image"] == on_images
 
 
 @pytest.mark.parametrize("module", MODULES)

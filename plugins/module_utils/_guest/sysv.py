@@ -47,7 +47,7 @@ class Scripts:
             return
         header = parse_header(tree.read_text(plan, f"{_SCRIPTS}/{name}") or "")
         order = _order(plan, folder, header)
-        for level in _LEVELS:
+        for level in f"{_LEVELS}S":
             if level in header.levels:
                 _link(plan, level, name, "S", order)
             elif level in header.stop_levels:
