@@ -60,7 +60,7 @@ lint: setup-test ## Style, types and documentation
 	git ls-files -z -co --exclude-standard -- tools .ci | xargs -0 grep -slE '^#!.*sh$$' | xargs shellcheck
 
 unit: setup-test ## Tests without root (PYTEST_ARGS=)
-	$(RUN) pytest tests/unit --junitxml=$(REPORTS)/unit.xml $(PYTEST_ARGS)
+	$(RUN) pytest tests/unit --numprocesses=auto --junitxml=$(REPORTS)/unit.xml $(PYTEST_ARGS)
 
 integration: setup-test ## Tests on real images (PYTEST_ARGS=)
 	$(RUN) pytest tests/integration --junitxml=$(REPORTS)/integration.xml $(PYTEST_ARGS)
