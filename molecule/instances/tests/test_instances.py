@@ -68,17 +68,22 @@ def test_all_have_overlays_over_one_release(inventory: dict[str, Any]) -> None:
     assert len(bases) == 1
 
 
+def served(mac: str, address: str) -> bool:
+    """Say whether the DHCP server of its hypervisor gave an address to a MAC."""
+    dnsmasq, kea = MACHINE / "dnsmasq.leases", MACHINE / "kea-leases4.csv"
+    given = [line.split()[1:3] for line in dnsmasq.read_text().splitlines()] if dnsmasq.exists() else []
+    # The columns are address, hwaddr and others.
+    given += [line.split(",")[1::-1] for line in kea.read_text().splitlines()] if kea.exists() else []
+    return [mac, address] in given
+
+
 def test_the_instance_got_the_address_that_was_reserved(name: str, inventory: dict[str, Any]) -> None:
     mac, address = inventory[name]["instance_mac"], inventory[name]["instance_ip"]
-    leases = MACHINE / "dnsmasq.leases"
     deadline = time.monotonic() + BOOT_SECONDS
-    while time.monotonic() < deadline:
-        lines = [line.split() for line in leases.read_text().splitlines()] if leases.exists() else []
-        if [address] == [line[2] for line in lines if line[1] == mac]:
-            return
+    while not served(mac, address):
+        console = (MACHINE / "instances" / f"{name}.log").read_text(errors="replace")[-2000:]
+        assert time.monotonic() < deadline, f"{name} asked for no address; its console says:\n{console}"
         time.sleep(1)
-    console = (MACHINE / "instances" / f"{name}.log").read_text(errors="replace")[-2000:]
-    pytest.fail(f"{name} asked for no address; its console says:\n{console}")
 
 
 def test_the_instance_answers_at_its_address(name: str, inventory: dict[str, Any]) -> None:

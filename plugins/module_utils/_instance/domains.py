@@ -65,9 +65,10 @@ class Domains:
             InputError: a domain has its name that is none of ours.
         """
         domain = self._lookup(name)
-        if domain is None:
+        told = domain and _told(domain)
+        if told is None:
             return None
-        found = self._describe(domain)
+        found = _running(*told)
         if found is None:
             raise InputError(
                 f"the domain {name} is there and was not made by this collection", hint="rename one of the two"
@@ -76,8 +77,8 @@ class Domains:
 
     def all(self) -> list[Running]:
         """Return all domains of ours."""
-        described = (self._describe(domain) for domain in self._connection.listAllDomains())
-        return [found for found in described if found is not None]
+        told = filter(None, map(_told, self._connection.listAllDomains()))
+        return [found for found in (_running(*each) for each in told) if found is not None]
 
     def start(self, xml: str) -> None:
         """Start a transient domain: when it ends, nothing of it stays.
@@ -121,17 +122,22 @@ class Domains:
                 return None
             raise ToolError(f"libvirt failed: {error}") from None
 
-    def _describe(self, domain: t.Any) -> Running | None:
-        try:
-            xml = domain.XMLDesc(0)
-            state = domain.state()[0]
-        except libvirt.libvirtError:  # it ended meanwhile
-            return None
-        mark = domain_xml.read_mark(xml)
-        if mark is None:
-            return None
-        active = state in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED, libvirt.VIR_DOMAIN_SHUTDOWN)
-        return Running(domain.name(), domain.UUIDString(), mark, active, domain_xml.read_type(xml))
+
+def _told(domain: t.Any) -> tuple[t.Any, str, int] | None:
+    """Return a domain with its XML and its state; None where it has ended meanwhile."""
+    try:
+        return domain, domain.XMLDesc(0), domain.state()[0]
+    except libvirt.libvirtError:
+        return None
+
+
+def _running(domain: t.Any, xml: str, state: int) -> Running | None:
+    """Return a domain of ours; None for one of somebody else's."""
+    mark = domain_xml.read_mark(xml)
+    if mark is None:
+        return None
+    active = state in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED, libvirt.VIR_DOMAIN_SHUTDOWN)
+    return Running(domain.name(), domain.UUIDString(), mark, active, domain_xml.read_type(xml))
 
 
 @contextmanager

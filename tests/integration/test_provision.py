@@ -1,0 +1,163 @@
+"""Provisioning that is killed: running it again always ends in the same instances, and nothing else.
+
+The disks are blank, for it is not the guests that are looked at; the scenario `instances` boots them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from .machine import tool
+from .playbooks import PROGRAMS, ROOT, Play
+
+KILLS = 20
+NAMES = {"node001-vm0", "node001-vm1", "node002-vm0"}
+HOSTS = """\
+[hypervisors]
+node001 voc_slots=2
+node002
+
+[hypervisors:vars]
+ansible_connection=local
+ansible_python_interpreter=/usr/bin/python3
+"""
+VARIABLES = """\
+voc_name: star
+voc_network: 10.16.0.0/24
+voc_max_slots: 2
+hypervisor_packages_wanted: false
+hypervisor_service_wanted: false
+site_instances:
+  uri: qemu+unix:///system?socket={machine}/libvirt-sock
+  folder: {machine}/instances
+  release: {release}
+  bridge: br0
+  memory: 64M
+  timeout: 0
+"""
+
+pytestmark = pytest.mark.root
+
+
+class Site:
+    """Two hypervisors, which are this machine, and their inventory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.machine = folder / "machine"
+        self.inventory = folder / "site"
+        release = folder / "disk.qcow2"
+        tool("qemu-img", "create", "-q", "-f", "qcow2", release, "64M")
+        (self.inventory / "group_vars").mkdir(parents=True)
+        (self.inventory / "hosts").write_text(HOSTS)
+        (self.inventory / "instances.yml").write_text("plugin: voc.cluster.instances\n")
+        variables = VARIABLES.format(machine=self.machine, release=release)
+        (self.inventory / "group_vars" / "all.yml").write_text(variables)
+
+    def start(self, playbook: str) -> subprocess.Popen[str]:
+        """Start a playbook, in a process group of its own."""
+        return subprocess.Popen(
+            [PROGRAMS / "ansible-playbook", "-i", self.inventory, f"playbooks/{playbook}.yml"],
+            cwd=ROOT,
+            env={**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def play(self, playbook: str) -> Play:
+        """Run a playbook to its end, which must be a good one."""
+        running = self.start(playbook)
+        output = running.communicate(timeout=600)[0]
+        assert running.returncode == 0, output
+        return Play(running.returncode, output)
+
+    def domains(self) -> dict[str, str]:
+        """Return the MAC of each domain, by name."""
+        virsh = ("virsh", "-c", f"qemu+unix:///system?socket={self.machine}/libvirt-sock")
+        names = tool(*virsh, "list", "--name").split()
+        macs = (ElementTree.fromstring(tool(*virsh, "dumpxml", name)).find("devices/interface/mac") for name in names)
+        return {name: str(mac.get("address")) for name, mac in zip(names, macs) if mac is not None}
+
+    def disks(self) -> set[str]:
+        return {path.name for path in (self.machine / "instances").iterdir() if path.suffix != ".log"}
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("NAMESPACE", "voc-provision")
+    site = Site(tmp_path)
+    script = ROOT / "molecule" / "instances" / "machine"
+    tool(script, "start", site.machine)
+    try:
+        yield site
+    finally:
+        tool(script, "stop", site.machine)
+
+
+def test_provisioning_that_is_killed_converges(site: Site) -> None:
+    random.seed(6)
+    for _round in range(KILLS):
+        running = site.start("provision")
+        time.sleep(random.uniform(0.5, 12))
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+    site.play("provision")
+    domains = site.domains()
+    assert domains.keys() == NAMES
+    assert len(set(domains.values())) == len(NAMES)
+    assert site.disks() == {f"{name}.qcow2" for name in NAMES}
+    again = site.play("provision")
+    assert again.changed == 0, again.output
+    assert "belongs to no instance" not in again.output
+    site.play("retire")
+    assert site.domains() == {}
+    assert site.disks() == set()
+
+
+def test_what_belongs_to_no_instance_is_named_and_removed_when_told(site: Site) -> None:
+    site.play("provision")
+    (site.inventory / "hosts").write_text(HOSTS.replace("voc_slots=2", "voc_slots=1"))
+    said = site.play("provision").output
+    assert "node001-vm1 belongs to no instance" in said
+    assert "node001-vm1" in site.domains()
+    with (site.inventory / "group_vars" / "all.yml").open("a") as file:
+        file.write("voc_remove_orphans: true\n")
+    site.play("provision")
+    assert site.domains().keys() == NAMES - {"node001-vm1"}
+    assert site.disks() == {"node001-vm0.qcow2", "node002-vm0.qcow2"}
+    site.play("retire")
+
+
+def test_one_that_cannot_start_does_not_hold_up_the_others(site: Site) -> None:
+    (site.inventory / "hosts").write_text(HOSTS + "\n[instances]\nnode001-vm0 voc_instances=\"{'bridge': 'br9'}\"\n")
+    running = site.start("provision")
+    said = running.communicate(timeout=600)[0]
+    assert running.returncode != 0
+    assert "libvirt could not start the instance" in said
+    assert site.domains().keys() == NAMES - {"node001-vm0"}
+    assert site.disks() == {"node001-vm1.qcow2", "node002-vm0.qcow2"}
+    site.play("retire")
+
+
+def test_a_new_release_is_named_and_rolled_out_when_told(site: Site) -> None:
+    site.play("provision")
+    before = site.domains()
+    path = site.inventory / "group_vars" / "all.yml"
+    path.write_text(path.read_text().replace("memory: 64M", "memory: 65M"))
+    assert "node001-vm0 runs another release, or with other settings" in site.play("provision").output
+    path.write_text(path.read_text() + "instance_replace: true\nvoc_batch: 1\n")
+    assert site.play("provision").changed == len(NAMES)
+    assert site.domains() == before
+    assert site.play("provision").changed == 0
+    site.play("retire")
