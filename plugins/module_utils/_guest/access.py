@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import batch, fstab, root, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import batch, fstab, root, selinux, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.composed import ComposedTree, UnreachableTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.kernels import PREFIXES
@@ -161,6 +161,7 @@ def change_guest(
     with locked(spread.image), open_guest(runner, spread, options["access"], writable=apply) as files:
         plan = Plan(files)
         fill(plan)
+        selinux.label_new(plan)
         outcome = result(plan)
         if apply:
             plan.apply()

@@ -124,7 +124,7 @@ def inspect(view: View) -> Guest:
     text = _text(view, "/etc/os-release") or _text(view, "/usr/lib/os-release")
     release = parse_os_release(text) if text else _older_release(view)
     found = stacks.find(view)
-    init = _init(view)
+    init = init_system(view)
     return Guest(
         id=release.get("ID"),
         version=release.get("VERSION_ID"),
@@ -158,7 +158,7 @@ def _first(view: View, candidates: tuple[tuple[str, str], ...]) -> str | None:
     return next((name for name, path in candidates if exists(view, path)), None)
 
 
-def _init(view: View) -> str | None:
+def init_system(view: View) -> str | None:
     """Tell the init system: a guest may have several installed, and runs the one that /sbin/init is."""
     try:
         real, entry = tree.lookup(view, "/sbin/init")
@@ -280,6 +280,7 @@ __all__ = [
     "Kernel",
     "elf_machine",
     "exists",
+    "init_system",
     "inspect",
     "kernels",
     "parse_os_release",
