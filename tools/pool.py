@@ -85,7 +85,7 @@ class Cluster:
         if not self.pid("head"):
             self.start_head(tree, name, key)
         deadline = time.monotonic() + HEAD_SECONDS
-        while self.in_head("systemctl is-system-running") not in ("running", "degraded"):
+        while not self.head_init() or self.in_head("systemctl is-system-running") not in ("running", "degraded"):
             if time.monotonic() > deadline:
                 log = (self.folder / "head.log").read_text(errors="replace")[-2000:]
                 sys.exit(f"pool: the head node did not start in {HEAD_SECONDS} s; it says:\n{log}")
@@ -160,22 +160,38 @@ class Cluster:
         os.execvp(command[0], command)
 
     def down(self) -> None:
+        self.end_head()
         for file in sorted(self.folder.glob("*.pid")):
             end(int(file.read_text().split()[0]), file.read_text().split()[1])
             file.unlink()
         if Path("/run/netns", self.namespace).exists():
             run("ip", "netns", "delete", self.namespace)
 
+    def end_head(self) -> None:
+        """Let the kernel end the container's init and with it all its processes: nothing in it is to be kept.
+
+        An orderly shutdown stops them first, and with them the nsenter of a connection, which then reaps nobody.
+        """
+        init = self.head_init()
+        if init is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(init, signal.SIGKILL)
+
+    def head_init(self) -> int | None:
+        """Return the container's init, which is the one child of systemd-nspawn's, once it is there."""
+        pid = self.pid("head")
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if pid else []
+        return int(children[0]) if children else None
+
     def ip(self, *words: str) -> None:
         run("ip", "-netns", self.namespace, *words)
 
     def enter_head(self, *command: str) -> list[str]:
-        """Return what runs a command in the container, whose init is the one child of systemd-nspawn's."""
-        pid = self.pid("head")
-        if pid is None:
+        """Return what runs a command in the container."""
+        init = self.head_init()
+        if init is None:
             sys.exit("pool: the head node does not run.")
-        init = Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()
-        return ["nsenter", f"--target={init or pid}", "--all", "--", "env", "-i", f"PATH={PATH}", *command]
+        return ["nsenter", f"--target={init}", "--all", "--", "env", "-i", f"PATH={PATH}", *command]
 
     def in_head(self, script: str) -> str:
         """Run a script in the container and return what it prints, nothing while that is not there yet."""
