@@ -49,6 +49,10 @@ _ATTRIBUTES = re.compile(rb"^Extended attributes:\n((?:  .*\n)*)", re.MULTILINE)
 _ATTRIBUTE = re.compile(rb"  (.+?) \(\d+\)(?: = .*)?")
 _INLINE = "system.data"  # where the content of small files and directories lies (ext4, inline_data)
 
+_UNSAYABLE = re.compile(r"[\0-\x1f\x7f]")  # what no line of commands can hold
+_PATH_LIMIT = 4096  # bytes: debugfs reads lines of less than 8192
+_AT_ONCE = 1000  # requests, so that their answers stay below the limit of a program's output
+
 # How much of the guest lies on the builder at any moment while files are compared, in bytes.
 _BATCH = 64 << 20
 
@@ -84,6 +88,7 @@ class ExtTree(GuestTree):
         # What was read stays true until `apply`.
         self._listings: dict[str, dict[str, tuple[int, Entry]]] = {}
         self._targets: dict[str, str] = {}
+        self._unlisted: set[str] = set()  # folders with names that a listing cannot tell
 
     def lstat(self, path: str) -> Entry | None:
         found = self._find(path)
@@ -118,6 +123,14 @@ class ExtTree(GuestTree):
         if len(content) != size:
             raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
         return content
+
+    def read_many(self, paths: Sequence[str]) -> dict[str, bytes]:
+        found = [(path, *self._require_file(path, tree.READ_LIMIT)) for path in paths]
+        contents = dict(zip(paths, self._ask_all([f"cat <{inode}>" for _path, inode, _size in found])))
+        for path, _inode, size in found:
+            if len(contents[path]) != size:
+                raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
+        return contents
 
     def xattrs(self, path: str) -> dict[str, bytes]:
         inode = self.number(path)
@@ -177,7 +190,7 @@ class ExtTree(GuestTree):
             if found and found[1].kind == "directory":
                 numbers[found[0]] = folder
         for folder, shown in zip(numbers.values(), self._ask_all([f"ls -p <{number}>" for number in numbers])):
-            self._listings[folder] = parse_listing(shown)
+            self._learn(folder, shown)
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
         found = identify(self._volume)
@@ -199,6 +212,7 @@ class ExtTree(GuestTree):
             batch.run(self._runner, self._volume, _write_lines(folder, [*commands.lines, *last]))
         self._listings.clear()
         self._targets.clear()
+        self._unlisted.clear()
         if to_check:
             check(self._runner, self._volume)
 
@@ -252,8 +266,20 @@ class ExtTree(GuestTree):
     def _list(self, path: str) -> dict[str, tuple[int, Entry]]:
         if path not in self._listings:
             inode = _ROOT_INODE if path == "/" else self._require(path)[0]
-            self._listings[path] = parse_listing(self._ask(f"ls -p <{inode}>"))
+            self._learn(path, self._ask(f"ls -p <{inode}>"))
         return self._listings[path]
+
+    def _learn(self, folder: str, shown: bytes) -> None:
+        self._listings[folder] = parse_listing(shown)
+        if any(line and not _LISTED.match(line) for line in shown.split(b"\n")):
+            self._unlisted.add(folder)
+
+    def expresses(self, path: str) -> bool:
+        found = self._find(path)
+        if found and found[1].kind == "directory":
+            self._list(path)
+        sayable = _UNSAYABLE.search(path) is None and len(os.fsencode(path)) < _PATH_LIMIT
+        return sayable and path not in self._unlisted and not path.rpartition("/")[2].startswith("<")
 
     def _ask(self, request: str) -> bytes:
         """Let debugfs answer one request that changes nothing."""
@@ -266,16 +292,24 @@ class ExtTree(GuestTree):
         It repeats each request, and lines that begin with ``#``. No file of
         the guest can foresee the ones that are made here.
         """
-        if not requests:
-            return []
+        answers: list[bytes] = []
+        for first in range(0, len(requests), _AT_ONCE):
+            answers += self._ask_some(requests[first : first + _AT_ONCE])
+        return answers
+
+    def _ask_some(self, requests: Sequence[str]) -> list[bytes]:
+        talking = self._debugfs()  # which also makes the token
         marks = [b"#%s %d\n" % (self._token, number) for number in range(len(requests))]
         lines = [os.fsencode(f"{request}\n") + mark for request, mark in zip(requests, marks)]
-        output, errors = self._debugfs().ask(b"".join(lines), marks[-1])
+        output, errors = talking.ask(b"".join(lines), marks[-1])
         self._require_silence(errors)
         answers = []
+        start = 0
         for request, mark in zip(requests, marks):
-            answer, _mark, output = output.partition(mark)
-            answers.append(answer[len(os.fsencode(f"debugfs: {request}\n")) :])
+            end = output.find(mark, start)
+            end = len(output) if end < 0 else end
+            answers.append(output[start + len(os.fsencode(f"debugfs: {request}\n")) : end])
+            start = end + len(mark)
         return answers
 
     def _debugfs(self) -> Conversation:
@@ -502,7 +536,7 @@ def _quote(word: str, path: str) -> str:
     Raises:
         GuestError: no line of commands can hold it.
     """
-    if re.search(r"[\0-\x1f\x7f]", word) or word.startswith("<"):
+    if _UNSAYABLE.search(word) or word.startswith("<"):
         raise GuestError(
             "debugfs cannot express this name",
             where=path,

@@ -55,6 +55,7 @@ class Plan:
     def __init__(self, base: GuestTree) -> None:
         self._base = base
         self._nodes: dict[str, _Node | None] = {}
+        self._below: dict[str, set[str]] = {}  # the names of nodes in each folder
         self._xattrs: dict[str, dict[str, bytes]] = {}
         self._known: list[tree.Change] | None = None  # the changes, until something is planned or done
         self._edit: int | None = None
@@ -84,10 +85,9 @@ class Plan:
         """See `tree.View`."""
         before = self._base.lstat(path)
         names = set(self._base.listdir(path)) if before and before.kind == "directory" else set()
-        for other, node in self._nodes.items():
-            if other != "/" and tree.parent(other) == path:
-                name = other.rpartition("/")[2]
-                (names.add if node else names.discard)(name)
+        for name in self._below.get(path, ()):
+            node = self._nodes[f"{path.rstrip('/')}/{name}"]
+            (names.add if node else names.discard)(name)
         return sorted(names)
 
     def read(self, path: str) -> bytes:
@@ -99,6 +99,11 @@ class Plan:
             return _read_host_file(node.source, path)
         return self._base.read(path)
 
+    def read_many(self, paths: Collection[str]) -> dict[str, bytes]:
+        """See `GuestTree`."""
+        planned = {path: self.read(path) for path in paths if path in self._nodes}
+        return {**planned, **self._base.read_many([path for path in paths if path not in planned])}
+
     def xattrs(self, path: str) -> dict[str, bytes]:
         """See `tree.View`."""
         return {**self._kept_xattrs(path), **self._xattrs.get(path, {})}
@@ -106,6 +111,14 @@ class Plan:
     def expect(self, folders: Collection[str]) -> None:
         """See `GuestTree`."""
         self._base.expect(folders)
+
+    def expresses(self, path: str) -> bool:
+        """See `GuestTree`."""
+        return self._base.expresses(path)
+
+    def before(self, path: str) -> Entry | None:
+        """Return what stands at a real path in the guest itself, whatever is planned."""
+        return self._base.lstat(path)
 
     @contextmanager
     def on_behalf_of(self, number: int) -> Iterator[None]:
@@ -228,6 +241,8 @@ class Plan:
         if not (real in self._nodes and self._nodes[real] == node):
             self._credit(real)
         self._nodes[real] = node
+        if real != "/":
+            self._below.setdefault(tree.parent(real), set()).add(real.rpartition("/")[2])
         self._known = None
         if node is None:
             self._xattrs.pop(real, None)

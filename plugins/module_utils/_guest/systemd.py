@@ -66,7 +66,7 @@ def _enable(plan: Plan, unit: str, seen: set[str]) -> None:
     if unit in seen:
         return
     seen.add(unit)
-    if _is_masked(plan, unit):
+    if is_masked(plan, unit):
         plan.remove(f"{ADMIN_FOLDER}/{unit}")
     path = find_unit(plan, unit)
     if path is None:
@@ -107,11 +107,12 @@ def mask(plan: Plan, unit: str) -> None:
 
 def unmask(plan: Plan, unit: str) -> None:
     """Take back `mask`."""
-    if _is_masked(plan, unit):
+    if is_masked(plan, unit):
         plan.remove(f"{ADMIN_FOLDER}/{unit}")
 
 
-def _is_masked(view: View, unit: str) -> bool:
+def is_masked(view: View, unit: str) -> bool:
+    """Say whether `mask` was done."""
     real = tree.resolve(view, f"{ADMIN_FOLDER}/{unit}", follow=False)
     entry = view.lstat(real)
     return bool(entry and entry.kind == "symlink" and view.readlink(real) == _NULL)
@@ -125,4 +126,14 @@ def _links(unit: str, install: dict[str, list[str]]) -> list[str]:
     return [link for link in links if link != unit and ".." not in link]
 
 
-__all__ = ["ADMIN_FOLDER", "disable", "enable", "find_unit", "install_section", "mask", "unit_name", "unmask"]
+__all__ = [
+    "ADMIN_FOLDER",
+    "disable",
+    "enable",
+    "find_unit",
+    "install_section",
+    "is_masked",
+    "mask",
+    "unit_name",
+    "unmask",
+]
