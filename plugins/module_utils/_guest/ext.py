@@ -452,7 +452,8 @@ def parse_listing(output: bytes) -> dict[str, tuple[int, Entry]]:
     """Read what ``ls -p`` printed: name -> (inode, entry).
 
     A name with a newline would take two lines, neither of which is an entry;
-    it cannot be expressed here and is left out.
+    it cannot be expressed here and is left out. So is what is no entry any more, or never
+    was one, as the nodes of an index in a large directory: it has no inode.
     """
     names: dict[str, tuple[int, Entry]] = {}
     for line in output.split(b"\n"):
@@ -462,7 +463,8 @@ def parse_listing(output: bytes) -> dict[str, tuple[int, Entry]]:
             # debugfs prints owners as signed numbers.
             owner, group = int(uid) & 0xFFFFFFFF, int(gid) & 0xFFFFFFFF
             entry = Entry.from_mode(int(mode, 8), owner, group, int(size or 0))
-            names[os.fsdecode(name)] = (int(inode), entry)
+            if int(inode):
+                names[os.fsdecode(name)] = (int(inode), entry)
     return names
 
 
