@@ -35,6 +35,7 @@ _PACKAGES = {
     "mmd": "mtools",
     "mkfs.vfat": "dosfstools",
     "mount": "mount",
+    "nsenter": "util-linux",
     "qemu-img": "qemu-utils",
     "resize2fs": "e2fsprogs",
     "setpriv": "util-linux",
@@ -172,20 +173,22 @@ class Runner(ABC):
         accept: Collection[int] = (0,),
         bare: bool = False,
         watch: Watch | None = None,
+        name: str | None = None,
     ) -> Completed:
         """Run a program within `limits`, or higher ones of the user's, and return what it wrote.
 
         Args:
             bare: give it no environment at all.
+            name: what messages call it, where the user does not know the program that is started.
             watch: is called while it runs.
 
         Raises:
             ToolError: it is not installed, exceeded a limit, or ended with a
                 status that is not in `accept`.
         """
-        tool = argv[0]
+        tool = name or argv[0]
         limits = limits.raised(self.raised)
-        command = [*((find("env"), "-i") if bare else ()), find(tool), *argv[1:]]
+        command = [*((find("env"), "-i") if bare else ()), find(argv[0]), *argv[1:]]
         try:
             done = self.execute(command, limits, data, watch)
         except OverrunError as error:

@@ -6,23 +6,26 @@
 
 """Runs a guest's own programs, which may be hostile, apart from the builder.
 
-Namespaces of their own (the network only when asked for), only the
-capabilities that package managers need, no new privileges, no device nodes,
-a private /dev, /proc, /run and /tmp, an empty environment.
+Namespaces of their own (a network that leads outside only when asked for), only the
+capabilities that package managers need, no new privileges, no device nodes, a private
+/dev, /proc, /run and /tmp, an empty environment, and no system call that none of them needs.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Limits, Runner
-from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Limits, Runner, find
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
+from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
-from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, GuestTree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
+from ansible_collections.voc.cluster.plugins.module_utils._seccomp import write_filter
+from ansible_collections.voc.cluster.plugins.module_utils._stand_ins import StandIn, forget, places
+from ansible_collections.voc.cluster.plugins.module_utils._user_network import resolver, user_network
 
 GUEST_PROGRAMS = Limits(seconds=3600, memory=16 << 30)
 
@@ -38,91 +41,157 @@ _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "SYSTEMD_OFFLINE": "1",
 }
-_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
 
 # Files here belong to root and ask for no capability: writing /proc/sys/kernel/core_pattern
 # would be running programs as the builder's root. bwrap 0.8 leaves /proc/sys writable.
 _KERNEL_SETTINGS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
+_RESOLVER = "/etc/resolv.conf"
 # invoke-rc.d's contract: 101 forbids every action on every service.
-_NO_SERVICES = b"#!/bin/sh\nexit 101\n"
+_NO_SERVICES = StandIn("/usr/sbin/policy-rc.d", b"#!/bin/sh\nexit 101\n", 0o755)
+_OBEYS_POLICY = "/usr/bin/dpkg"
+
+# The descriptors by which bwrap reads files; POSIX shells open those up to 9.
+_VARIABLES, _FILTER, _FIRST_STAND_IN = 3, 4, 5
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A guest's tree, mounted at `root`, in which its programs can be run."""
+    """A guest's tree, mounted at `root`, in which its programs can be run.
+
+    Attributes:
+        network: the path of the network namespace that they are in; None for one without any way out.
+        folders: the guest's folders that are covered by empty ones: real paths, and permission bits.
+        stand_ins: what is mounted over the guest's own files.
+    """
 
     runner: Runner
     root: str
-    network: bool
+    network: str | None = None
+    folders: tuple[tuple[str, str], ...] = ()
+    stand_ins: tuple[StandIn, ...] = ()
 
-    def run(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Completed:
+    def run(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        directory: str = "/",
+        data: bytes | None = None,
+        limits: Limits = GUEST_PROGRAMS,
+        accept: Collection[int] = (0,),
+    ) -> Completed:
         """Run a guest program to its end.
 
-        Raises:
-            ToolError: it failed, or exceeded its limits.
-        """
-        # bwrap itself is process 1 in there, and guests can read that one's environment.
-        return self.runner.run([*self._prefix(environment or {}), *argv], limits=GUEST_PROGRAMS, bare=True)
+        Args:
+            directory: where it starts, a path of the guest's.
+            data: what it reads as its standard input.
 
-    def _prefix(self, environment: Mapping[str, str]) -> list[str]:
-        variables = {**_ENVIRONMENT, **(_proxies() if self.network else {}), **environment}
+        Raises:
+            ToolError: it failed with a status that is not in `accept`, or exceeded its limits.
+        """
+        name = f"the guest's {argv[0]}"
+        # bwrap itself is process 1 in there, and guests can read that one's environment.
+        with self.command(argv, environment, directory=directory) as command:
+            return self.runner.run(command, limits=limits, data=data, accept=accept, bare=True, name=name)
+
+    @contextmanager
+    def command(
+        self, argv: Sequence[str], environment: Mapping[str, str] | None = None, *, directory: str = "/"
+    ) -> Iterator[list[str]]:
+        """Give the command line that runs a guest program, for whoever starts it by other means.
+
+        It must be started as root on this machine, with an empty environment, while this lasts,
+        and by a process in the mount namespace of this one. When the process that it is dies,
+        all that was started by it dies too.
+        """
+        variables = {**_ENVIRONMENT, **(_proxies() if self.network else {}), **(environment or {})}
+        with ExitStack() as stack:
+            # In a command line every user of the builder could read the variables.
+            words = (word for name, value in variables.items() for word in ("--setenv", name, value))
+            files = [_handed(stack, b"".join(os.fsencode(word) + b"\0" for word in words)), _handed(stack)]
+            write_filter(files[1])
+            files += [_handed(stack, one.content) for one in self.stand_ins]
+            enter = [find("nsenter"), f"--net={self.network}", "--"] if self.network else []
+            yield [*_opening(files), *enter, find("bwrap"), *self._options(directory), *argv]
+
+    def _options(self, directory: str) -> list[str]:
         return [
-            *("bwrap", "--die-with-parent", "--new-session"),
+            *("--die-with-parent", "--new-session"),
             *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
             *([] if self.network else ["--unshare-net"]),
             *("--bind", self.root, "/", "--dev", "/dev", "--proc", "/proc"),
             *(word for path in _KERNEL_SETTINGS for word in ("--ro-bind-try", path, path)),
-            *("--tmpfs", "/run", "--dir", "/run/lock", "--perms", "1777", "--tmpfs", "/tmp"),
+            *(word for path, mode in self.folders for word in ("--perms", mode, "--tmpfs", path)),
+            *self._stand_in_options(),
             *("--cap-drop", "ALL"),
             *(word for capability in _CAPABILITIES for word in ("--cap-add", capability)),
-            "--clearenv",
-            *(word for name, value in variables.items() for word in ("--setenv", name, value)),
-            *("--chdir", "/", "--"),
+            *("--seccomp", str(_FILTER), "--clearenv", "--args", str(_VARIABLES)),
+            *("--chdir", directory, "--"),
         ]
+
+    def _stand_in_options(self) -> Iterator[str]:
+        for descriptor, one in enumerate(self.stand_ins, _FIRST_STAND_IN):
+            yield from ("--perms", f"{one.mode:04o}", "--ro-bind-data", str(descriptor), one.path)
 
 
 @contextmanager
 def sandbox(runner: Runner, root: str, *, network: bool) -> Iterator[Sandbox]:
-    """Prepare a mounted guest for running its programs, and undo that afterwards.
+    """Prepare a mounted guest for running its programs; nothing of the preparation stays.
 
-    The guest's resolver is the builder's meanwhile, and services are not
-    started. What the guest's programs themselves replaced is left to them.
+    Where the network is asked for it leads outside by the builder's, and the guest's programs
+    see a resolver that works there. Services are not started. Both files are mounted over the
+    guest's own, which are never written.
+
+    Raises:
+        GuestError: the guest lacks a folder that programs need, or has something else in its place.
+        ToolError: a program is missing.
+        InputError: the user is not root.
     """
     files = MountedTree(root)
+    folders = tuple(_folders(files))
+    forget(files, [_RESOLVER, _NO_SERVICES.path])
+    wanted = [_NO_SERVICES] if system.exists(files, _OBEYS_POLICY) else []
     with ExitStack() as stack:
-        stack.enter_context(_stand_in(files, "/usr/sbin/policy-rc.d", _NO_SERVICES, 0o755))
-        if network and os.path.exists("/etc/resolv.conf"):
-            with open("/etc/resolv.conf", "rb") as file:
-                stack.enter_context(_stand_in(files, "/etc/resolv.conf", file.read(), 0o644))
-        yield Sandbox(runner, root, network)
+        if network:
+            with open(_RESOLVER, encoding="utf-8", errors="replace") as file:
+                wanted.append(StandIn(_RESOLVER, resolver(file.read()).encode()))
+        stand_ins = stack.enter_context(places(files, wanted, [real for real, _mode in folders]))
+        path = stack.enter_context(user_network(runner)) if network else None
+        yield Sandbox(runner, root, path, folders, tuple(stand_ins))
 
 
-@contextmanager
-def _stand_in(files: GuestTree, path: str, content: bytes, mode: int) -> Iterator[None]:
-    """Put a file of ours in a guest file's place for a while."""
-    real = tree.resolve(files, path, follow=False)
-    before = files.lstat(real)
-    kept = files.read(real) if before and before.kind == "file" else b""
-    target = files.readlink(real) if before and before.kind == "symlink" else ""
-    plan = Plan(files)
-    if before and before.kind == "symlink":
-        plan.remove(real)
-    plan.write(real, content, Attributes(mode))
-    plan.apply()
-    try:
-        yield
-    finally:
-        now = files.lstat(real)
-        if now and now.kind == "file" and files.read(real) == content:
-            plan = Plan(files)
-            if before is None:
-                plan.remove(real)
-            elif before.kind == "symlink":
-                plan.symlink(real, target)
-            else:
-                plan.write(real, kept, before.attributes)
-            plan.apply()
+def _folders(files: GuestTree) -> Iterator[tuple[str, str]]:
+    """Give the real paths of the guest's folders that are covered, with the permission bits of what covers them.
+
+    bwrap would make what is missing in the guest, and follow a link out of it to do so.
+    """
+    for path in ("/dev", "/proc"):
+        entry = files.lstat(path)
+        if entry is None or entry.kind != "directory":
+            raise GuestError("it is not a directory, so no program of the guest can be run", where=path)
+    for path, mode in (("/run", "0755"), ("/tmp", "1777")):
+        real, entry = tree.lookup(files, path)
+        if entry and entry.kind == "directory" and real != "/":
+            yield real, mode
+            if path == "/run":  # programs lock their state there
+                yield f"{real}/lock", mode
+
+
+def _opening(files: Sequence[int]) -> list[str]:
+    """Return what starts a program with our files open at 3 and above, though its starter passes no descriptor on."""
+    opened = " ".join(f'{number}<"${at}"' for at, number in enumerate(range(3, 3 + len(files)), 1))
+    script = f'exec {opened}; shift {len(files)}; exec "$@"'
+    return ["sh", "-c", script, "sandbox", *(f"/proc/{os.getpid()}/fd/{file}" for file in files)]
+
+
+def _handed(stack: ExitStack, content: bytes = b"") -> int:
+    """Return a descriptor of a file in memory that others can open as long as the stack lasts."""
+    descriptor = os.memfd_create("voc-sandbox")
+    stack.callback(os.close, descriptor)
+    os.write(descriptor, content)
+    return descriptor
 
 
 def _proxies() -> dict[str, str]:

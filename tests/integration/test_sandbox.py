@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import ToolError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ToolError
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
-from ansible_collections.voc.cluster.plugins.module_utils._sandbox import Sandbox, sandbox
+from ansible_collections.voc.cluster.plugins.module_utils._sandbox import GUEST_PROGRAMS, Sandbox, sandbox
 
 from .machine import tool
 
@@ -77,6 +80,94 @@ def test_what_only_the_builders_root_may_do_is_refused(box: Sandbox, attempt: st
         sh(box, attempt)
 
 
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        pytest.param("io_uring_setup", "425, 1, 0", id="io_uring"),
+        pytest.param("bpf", "321, 0, 0, 0", id="bpf"),
+        pytest.param("keyctl", "250, 0, -3, 0", id="the builder's keys"),
+        pytest.param("add_key", "248, 0, 0, 0, 0, 0", id="a key of the builder's"),
+        pytest.param("perf_event_open", "298, 0, 0, 0, 0, 0", id="perf"),
+        pytest.param("userfaultfd", "323, 0", id="userfaultfd"),
+        pytest.param("unshare", "272, 0x10000000", id="user namespace"),
+        pytest.param("clone", "56, 0x10000011, 0, 0, 0, 0", id="user namespace by clone"),
+        pytest.param("setns", "308, 0, 0", id="setns"),
+        pytest.param("ptrace", "101, 0, 0, 0, 0", id="ptrace"),
+        pytest.param("open_tree", "428, -100, 0, 0", id="open_tree"),
+        pytest.param("fsopen", "430, 0, 0", id="fsopen"),
+        pytest.param("open_by_handle_at", "304, 0, 0, 0", id="files by handle"),
+        pytest.param("ioctl", "16, 0, 0x5412, 0", id="words for the terminal"),
+        pytest.param("ioctl", "16, 0, 0x7f00005412, 0", id="words for the terminal, in disguise"),
+    ],
+)
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers are those of x86_64")
+def test_no_program_may_make_system_calls_that_no_package_needs(box: Sandbox, call: str, arguments: str) -> None:
+    assert call
+    assert box.run(["perl", "-e", f"syscall({arguments}); print $!+0"]).text == str(errno.EPERM)
+
+
+def test_a_root_that_is_left_leads_to_the_guests(box: Sandbox) -> None:
+    """The old way out: keep a directory open, chroot below it, go back and up."""
+    script = (
+        "chdir '/'; opendir my $d, '/'; mkdir '/tmp/x'; chroot '/tmp/x' or die; "
+        "chdir $d or die; chdir '..' for 1..99; chroot '.'; print -e 'opt/star' && !-e 'work' ? 'guest' : 'builder'"
+    )
+    assert box.run(["perl", "-e", script]).text == "guest"
+
+
+def test_no_file_of_the_builder_is_open(box: Sandbox) -> None:
+    assert sh(box, "ls /proc/self/fd").split() == ["0", "1", "2", "3"]  # the last is ls's own
+
+
+def test_there_is_no_terminal_to_be_taken_over(box: Sandbox) -> None:
+    with pytest.raises(ToolError, match="No such device"):
+        sh(box, "exec 9<>/dev/tty")
+
+
+def test_a_program_that_gives_more_rights_gives_none(box: Sandbox) -> None:
+    script = "cp /bin/cat /opt/cat; chmod 4755 /opt/cat; setpriv --reuid=65534 --clear-groups /opt/cat /etc/shadow"
+    try:
+        with pytest.raises(ToolError, match="Permission denied"):
+            sh(box, script)
+    finally:
+        sh(box, "rm /opt/cat")
+
+
+@pytest.mark.parametrize(
+    ("limits", "script", "message"),
+    [
+        pytest.param({"seconds": 1}, "sleep 600", "it took longer than 1 s", id="time"),
+        pytest.param({"output": 1 << 20}, "yes", "it wrote more than 1048576 bytes", id="output"),
+        pytest.param({"cpu": 1}, "while :; do :; done", "used a processor for 1 s", id="processor"),
+        pytest.param({"memory": 64 << 20}, "exec perl -e '$x = \"x\" x (1 << 30)'", "[Oo]ut of memory", id="memory"),
+    ],
+)
+def test_what_it_uses_is_limited(box: Sandbox, limits: dict[str, int], script: str, message: str) -> None:
+    less = replace(GUEST_PROGRAMS, **limits)
+    with pytest.raises(ToolError, match=message):
+        box.run(["sh", "-c", script], limits=less)
+
+
+def test_what_it_says_is_told_as_text_that_no_terminal_obeys(box: Sandbox) -> None:
+    with pytest.raises(ToolError) as caught:
+        sh(box, "printf 'E: \\033]0;captured\\007' >&2; exit 1")
+    assert "\033" not in str(caught.value)
+    assert "captured" in str(caught.value)
+
+
+def test_what_every_program_of_the_guest_loads_is_loaded_in_there_alone(root: Path, runner: Runner) -> None:
+    """/etc/ld.so.preload of the guest: bwrap and all that comes before it are the builder's own programs."""
+    preload = root / "etc/ld.so.preload"
+    preload.write_text("/opt/hostile.so\n")
+    try:
+        with sandbox(runner, str(root), network=False) as box:
+            complaints = box.run(["true"]).errors.decode().splitlines()
+        assert len(complaints) == 1
+        assert "hostile.so" in complaints[0]
+    finally:
+        preload.unlink()
+
+
 def test_a_device_node_of_the_image_cannot_be_opened(root: Path, box: Sandbox) -> None:
     """The kernel opens it for nobody: all is mounted without devices."""
     (root / "opt/disk").unlink(missing_ok=True)
@@ -124,12 +215,29 @@ def test_without_network_there_is_only_the_loopback(box: Sandbox) -> None:
         sh(box, "ip route get 192.0.2.1")
 
 
-def test_with_network_it_is_the_builders(runner: Runner, root: Path) -> None:
+def test_with_network_it_leads_outside_and_not_to_the_builder(runner: Runner, root: Path) -> None:
     with sandbox(runner, str(root), network=True) as box:
         inside = box.run(["readlink", "/proc/self/ns/net"]).text.strip()
-        shown = box.run(["cat", f"/{RESOLVER}"]).output
-    assert inside == os.readlink("/proc/self/ns/net")
-    assert shown == Path("/etc/resolv.conf").read_bytes()
+        assert sh(box, "ip route show default").startswith("default via ")
+        assert "nameserver 10.0.2.3" in sh(box, "cat /etc/resolv.conf")
+    assert inside != os.readlink("/proc/self/ns/net")
+
+
+def test_the_builders_own_services_are_out_of_reach_with_network(runner: Runner, root: Path) -> None:
+    """multipathd and iscsid listen on abstract sockets, and trust root."""
+    with (
+        socket.socket(socket.AF_UNIX) as abstract,
+        socket.create_server(("127.0.0.1", 0)) as loopback,
+        sandbox(runner, str(root), network=True) as box,
+    ):
+        abstract.bind(b"\0voc-builder")
+        abstract.listen()
+        assert "voc-builder" in Path("/proc/net/unix").read_text()
+        assert "voc-builder" not in sh(box, "cat /proc/net/unix")
+        port = loopback.getsockname()[1]
+        for address in ("127.0.0.1", "10.0.2.2"):
+            with pytest.raises(ToolError, match=r"refused|unreachable"):
+                box.run(["bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}"])
 
 
 def test_only_the_capabilities_of_package_managers_are_left(box: Sandbox) -> None:
@@ -177,12 +285,12 @@ def test_services_are_not_started(box: Sandbox) -> None:
     assert "ignoring" in sh(box, "systemctl start ssh 2>&1; true").lower()
 
 
-# The stand-ins are gone afterwards.
+# What stands in for the guest's own files is seen in there alone.
 
 
 @pytest.mark.parametrize("path", [RESOLVER, POLICY])
 @pytest.mark.parametrize("before", ["nothing", "file", "link", "link to a file"])
-def test_a_stand_in_gives_its_place_back(runner: Runner, root: Path, path: str, before: str) -> None:
+def test_the_guests_own_files_are_covered_and_never_written(runner: Runner, root: Path, path: str, before: str) -> None:
     place = root / path
     target = root / "opt/target"
     if before == "file":
@@ -190,16 +298,20 @@ def test_a_stand_in_gives_its_place_back(runner: Runner, root: Path, path: str, 
         place.chmod(0o640)
         os.chown(place, 12, 34)
     elif before == "link":
-        place.symlink_to("../run/systemd/resolve/stub-resolv.conf")
+        place.symlink_to("/run/systemd/resolve/stub-resolv.conf")
     elif before == "link to a file":
         target.write_text(GUESTS_OWN)
         place.symlink_to("/opt/target")
     try:
         was = look(place)
         with sandbox(runner, str(root), network=True) as box:
-            assert not place.is_symlink()
-            assert place.read_text() != GUESTS_OWN
-            assert box.run(["cat", f"/{path}"]).output == place.read_bytes()
+            shown = box.run(["cat", f"/{path}"]).text
+            assert shown
+            assert shown != GUESTS_OWN
+            if before != "nothing":
+                assert look(place) == was
+            with pytest.raises(ToolError, match=REFUSED):
+                sh(box, f"echo captured > /{path}")
         assert look(place) == was
         assert before != "link to a file" or target.read_text() == GUESTS_OWN
     finally:
@@ -215,36 +327,43 @@ def look(place: Path) -> tuple[object, ...]:
     return (found.st_mode, found.st_uid, found.st_gid, content)
 
 
-@pytest.mark.parametrize("before", ["nothing", "file", "link"])
-@pytest.mark.parametrize(
-    ("command", "after"),
-    [
-        pytest.param("echo installed > /etc/resolv.conf", "installed\n", id="written"),
-        pytest.param("rm /etc/resolv.conf; ln -s ../run/own /etc/resolv.conf", "../run/own", id="linked"),
-        pytest.param("rm /etc/resolv.conf", None, id="removed"),
-    ],
-)
-def test_what_the_guest_itself_put_in_a_stand_ins_place_stays(
-    runner: Runner, root: Path, before: str, command: str, after: str | None
+def test_a_link_out_of_the_guest_covers_and_makes_nothing_on_the_builder(
+    runner: Runner, root: Path, tmp_path: Path
 ) -> None:
-    place = root / RESOLVER
-    if before == "file":
-        place.write_text(GUESTS_OWN)
-    elif before == "link":
-        place.symlink_to("../run/before")
+    """Before it has changed its root, bwrap finds the builder below /oldroot."""
+    canary = tmp_path / "canary"
+    canary.write_text("the builder's own\n")
+    links = {
+        root / RESOLVER: f"/oldroot{canary}",
+        root / "tmp": f"/oldroot{tmp_path}/made",
+        root / "usr/sbin": f"/oldroot{tmp_path}",
+    }
+    kept = {place: place.with_name(f"{place.name}.kept") for place in links if place.exists()}
+    for place, aside in kept.items():
+        place.rename(aside)
     try:
+        for place, target in links.items():
+            place.symlink_to(target)
         with sandbox(runner, str(root), network=True) as box:
-            sh(box, command)
-        found = look(place)
-        assert (found[-1] if found else None) == after
+            box.run(["true"])
+        assert [path.name for path in tmp_path.iterdir()] == ["canary"]
+        assert canary.read_text() == "the builder's own\n"
     finally:
-        place.unlink(missing_ok=True)
+        for place in links:
+            place.unlink()
+        for place, aside in kept.items():
+            aside.rename(place)
 
 
-def test_a_failing_program_leaves_no_stand_in(runner: Runner, root: Path) -> None:
-    with pytest.raises(ToolError), sandbox(runner, str(root), network=True) as box:
-        box.run(["false"])
-    assert look(root / RESOLVER) == look(root / POLICY) == ()
+def test_a_guest_without_a_folder_for_devices_is_refused_and_not_given_one(runner: Runner, root: Path) -> None:
+    (root / "dev").rename(root / "dev.kept")
+    (root / "dev").symlink_to("/oldroot/opt")
+    try:
+        with pytest.raises(GuestError, match="/dev: it is not a directory"), sandbox(runner, str(root), network=False):
+            pass
+    finally:
+        (root / "dev").unlink()
+        (root / "dev.kept").rename(root / "dev")
 
 
 def test_the_shared_image_is_as_it_was(image: Path, sample: Path) -> None:

@@ -87,7 +87,9 @@ class MemoryTree(GuestTree):
                 self.add(change.path, change.content, change.attributes)
             elif isinstance(change, PutHostFile):
                 assert change.replaces == (change.path in self.nodes)
-                self.add(change.path, Path(change.source.path).read_bytes(), change.attributes)
+                source = change.source
+                content = Path(source.path).read_bytes()[source.offset : source.offset + source.size]
+                self.add(change.path, content, change.attributes)
             elif isinstance(change, PutDirectory):
                 assert change.path not in self.nodes
                 self.add(change.path, None, change.attributes)
@@ -104,7 +106,7 @@ class MemoryTree(GuestTree):
 
     def text(self, path: str) -> str:
         """Return a file's content for a comparison."""
-        return self.read(path).decode()
+        return self.read(path).decode("utf-8", "surrogateescape")
 
     def _is_reached(self, path: str) -> bool:
         """Say whether only directories lead there; like the drivers, no link is followed."""

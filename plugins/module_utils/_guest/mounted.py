@@ -28,6 +28,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestEr
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.verify import CHECKED, verify_for_mount
+from ansible_collections.voc.cluster.plugins.module_utils._image import blocks
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 
 # The folder that the private mount covers: it exists everywhere (FHS 3.14) and
@@ -251,8 +252,7 @@ def _put_file(folder: int, name: str, change: tree.PutFile | tree.PutHostFile) -
             if isinstance(change, tree.PutFile):
                 file.write(change.content)
             else:
-                with open(change.source.path, "rb") as source:
-                    shutil.copyfileobj(source, file)
+                blocks.copy_out(change.source.path, change.source.offset, change.source.size, file.fileno())
             file.flush()
             os.fchown(file.fileno(), change.attributes.uid, change.attributes.gid)
             if change.replaces:

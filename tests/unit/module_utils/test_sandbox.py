@@ -4,13 +4,27 @@ import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import ToolError
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import Sandbox
+from ansible_collections.voc.cluster.plugins.module_utils._stand_ins import StandIn
 from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner, completed
 
+NETWORK = "/proc/1/fd/9"
+FOLDERS = (("/run", "0755"), ("/run/lock", "0755"), ("/tmp", "1777"))
 
-def _argv(*, network: bool, environment: dict[str, str] | None = None) -> list[str]:
-    runner = ScriptedRunner(("bwrap", completed()))
-    Sandbox(runner, "/guest", network).run(["id", "-u"], environment)
-    return runner.calls[0]
+
+def _box(*, network: bool = False) -> Sandbox:
+    stand_ins = (StandIn("/usr/sbin/policy-rc.d", b"#!/bin/sh\n", 0o755),)
+    return Sandbox(ScriptedRunner(), "/guest", NETWORK if network else None, FOLDERS, stand_ins)
+
+
+def _argv(*, network: bool = False, environment: dict[str, str] | None = None) -> list[str]:
+    with _box(network=network).command(["id", "-u"], environment) as argv:
+        return argv
+
+
+def _variables(*, network: bool = False, environment: dict[str, str] | None = None) -> list[bytes]:
+    # The first file that is opened is handed over as the descriptor of --args.
+    with _box(network=network).command(["id", "-u"], environment) as argv, open(argv[4], "rb") as file:
+        return file.read().split(b"\0")[:-1]
 
 
 def _after(argv: list[str], word: str) -> list[str]:
@@ -18,14 +32,18 @@ def _after(argv: list[str], word: str) -> list[str]:
 
 
 def test_the_program_comes_last_and_is_no_option_of_the_sandbox() -> None:
-    assert _argv(network=False)[-3:] == ["--", "id", "-u"]
+    assert _argv()[-3:] == ["--", "id", "-u"]
 
 
-def test_every_namespace_is_private_and_the_network_unless_asked_for() -> None:
-    argv = _argv(network=False)
+def test_every_namespace_is_private_and_the_network_is_never_the_builders() -> None:
+    argv = _argv()
     assert {"--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--unshare-net"} <= set(argv)
-    assert "--unshare-net" not in _argv(network=True)
     assert {"--die-with-parent", "--new-session"} <= set(argv)
+    connected = _argv(network=True)
+    assert "--unshare-net" not in connected
+    at = connected.index(f"--net={NETWORK}")
+    assert connected[at - 1].endswith("/nsenter")
+    assert connected[at + 2].endswith("/bwrap")
 
 
 def test_the_guest_sees_its_own_tree_and_nothing_else_of_the_builder() -> None:
@@ -33,16 +51,23 @@ def test_the_guest_sees_its_own_tree_and_nothing_else_of_the_builder() -> None:
     at = argv.index("--bind")
     assert argv[at : at + 3] == ["--bind", "/guest", "/"]
     assert [word for word in argv if "bind" in word and "--ro-" not in word] == ["--bind"]
-    assert _after(argv, "--tmpfs") == ["/run", "/tmp"]
+    assert _after(argv, "--tmpfs") == ["/run", "/run/lock", "/tmp"]
     assert _after(argv, "--dev") == ["/dev"]
 
 
+def test_stand_ins_can_only_be_read() -> None:
+    argv = _argv()
+    at = argv.index("--ro-bind-data")
+    assert argv[at - 2 : at + 3] == ["--perms", "0755", "--ro-bind-data", "5", "/usr/sbin/policy-rc.d"]
+
+
 def test_only_what_package_managers_need_is_allowed() -> None:
-    argv = _argv(network=False)
+    argv = _argv()
     assert _after(argv, "--cap-drop") == ["ALL"]
     added = set(_after(argv, "--cap-add"))
     assert "CAP_CHOWN" in added
     assert not added & {"CAP_MKNOD", "CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SYS_PTRACE", "CAP_SYS_MODULE"}
+    assert _after(argv, "--seccomp") == ["4"]
 
 
 def test_nothing_of_the_builders_environment_gets_in_but_proxies_with_the_network(
@@ -50,14 +75,22 @@ def test_nothing_of_the_builders_environment_gets_in_but_proxies_with_the_networ
 ) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "x")
     monkeypatch.setenv("https_proxy", "http://proxy:3128")
-    argv = _argv(network=False, environment={"DEBIAN_FRONTEND": "noninteractive"})
-    assert "--clearenv" in argv
-    assert set(_after(argv, "--setenv")) == {"HOME", "LANG", "PATH", "SYSTEMD_OFFLINE", "DEBIAN_FRONTEND"}
-    assert "https_proxy" in _after(_argv(network=True), "--setenv")
-    assert "SECRET_TOKEN" not in argv
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
+    assert "--clearenv" in _argv()
+    words = _variables(environment=environment)
+    assert set(words[::3]) == {b"--setenv"}
+    assert set(words[1::3]) == {b"HOME", b"LANG", b"PATH", b"SYSTEMD_OFFLINE", b"DEBIAN_FRONTEND"}
+    assert b"https_proxy" in _variables(network=True)
+    assert b"SECRET_TOKEN" not in words
 
 
-def test_a_program_that_fails_is_an_error() -> None:
-    runner = ScriptedRunner(("bwrap", completed(1, errors=b"no\n")))
-    with pytest.raises(ToolError, match="status 1: no"):
-        Sandbox(runner, "/guest", network=False).run(["false"])
+def test_variables_are_not_shown_to_other_users_of_the_builder() -> None:
+    argv = _argv(environment={"TOKEN": "voc-secret"})
+    assert not [word for word in argv if "voc-secret" in word]
+    assert b"voc-secret" in _variables(environment={"TOKEN": "voc-secret"})
+
+
+def test_a_program_that_fails_is_an_error_that_names_it() -> None:
+    runner = ScriptedRunner(("sh", completed(1, errors=b"no\n")))
+    with pytest.raises(ToolError, match="the guest's false failed with status 1: no"):
+        Sandbox(runner, "/guest").run(["false"])

@@ -45,7 +45,7 @@ def test_check_mode_tells_the_same_and_changes_nothing(image: Path, capsys: pyte
     [
         ([{"file": {"path": "motd", "content": ""}}], "edit 1 (file): motd: a guest path must be absolute"),
         ([EDITS[0], {"service": {"name": "x", "enabled": True}}], "edit 2 (service): the guest has no unit x.service"),
-        ([{}], "one of the following is required: file, directory"),
+        ([{}], "one of the following is required: file, secret"),
         ([{"file": EDITS[0]["file"], "absent": {"path": "/x"}}], "parameters are mutually exclusive"),
         ([{"file": {"path": "/x"}}], "one of the following is required: content, source"),
     ],

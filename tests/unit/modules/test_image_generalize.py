@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._generalize import registry
-from ansible_collections.voc.cluster.tests.unit.families import FAMILIES
+from ansible_collections.voc.cluster.tests.unit.module_utils._generalize.families import FAMILIES
 from ansible_collections.voc.cluster.tests.unit.images import (
     MIB,
     assert_clean,

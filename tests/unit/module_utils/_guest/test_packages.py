@@ -53,17 +53,16 @@ def test_a_guest_without_apt_is_refused() -> None:
 
 
 def test_installing_updates_installs_and_cleans_in_the_sandbox() -> None:
-    runner = ScriptedRunner(*[("bwrap", completed())] * 3)
-    packages.install(Sandbox(runner, "/guest", network=True), ["a", "b"])
-    commands = [call[call.index("--") + 1 :] for call in runner.calls]
+    runner = ScriptedRunner(*[("sh", completed())] * 3)
+    packages.install(Sandbox(runner, "/guest"), ["a", "b"])
+    commands = [call[call.index("--", call.index("--chdir")) + 1 :] for call in runner.calls]
     assert [command[0] for command in commands] == ["apt-get"] * 3
     assert commands[0][-1] == "update"
     assert commands[1][-4:] == ["install", "--", "a", "b"]
     assert commands[2] == ["apt-get", "clean"]
-    assert all("DEBIAN_FRONTEND" in call for call in runner.calls)
 
 
 def test_a_failure_of_apt_is_told_in_its_own_words() -> None:
-    runner = ScriptedRunner(("bwrap", completed(100, errors=b"E: Unable to locate package zsh\n")))
+    runner = ScriptedRunner(("sh", completed(100, errors=b"E: Unable to locate package zsh\n")))
     with pytest.raises(GuestError, match=r"apt-get failed: .*Unable to locate package zsh"):
-        packages.install(Sandbox(runner, "/guest", network=False), ["zsh"])
+        packages.install(Sandbox(runner, "/guest"), ["zsh"])
