@@ -12,7 +12,7 @@ import re
 
 from ansible_collections.voc.cluster.plugins.module_utils._generalize.operation import Operation
 from ansible_collections.voc.cluster.plugins.module_utils._generalize.sweep import Sweep
-from ansible_collections.voc.cluster.plugins.module_utils._guest import system
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 
 _STATE = "/var/lib/cloud"
 _CONFIGURATION = ("seed", "scripts", "handlers")
@@ -32,7 +32,7 @@ _IFCFG_FOLDERS = ("/etc/sysconfig/network-scripts", "/etc/sysconfig/network")
 def _cloud_init(sweep: Sweep) -> None:
     sweep.clear(_STATE, keep=_CONFIGURATION)
     # Where it is switched off nobody would write the network again.
-    if not system.exists(sweep.plan, "/usr/bin/cloud-init") or sweep.is_there("/etc/cloud/cloud-init.disabled"):
+    if not tree.exists(sweep.plan, "/usr/bin/cloud-init") or sweep.is_there("/etc/cloud/cloud-init.disabled"):
         return
     for folder, names in _NETWORK:
         sweep.remove_matching(folder, names)

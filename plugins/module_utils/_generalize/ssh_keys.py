@@ -23,7 +23,7 @@ import re
 
 from ansible_collections.voc.cluster.plugins.module_utils._generalize.operation import Operation
 from ansible_collections.voc.cluster.plugins.module_utils._generalize.sweep import Sweep
-from ansible_collections.voc.cluster.plugins.module_utils._guest import system, systemd
+from ansible_collections.voc.cluster.plugins.module_utils._guest import systemd, tree
 
 NAME = "voc-cluster-ssh-host-keys"
 UNIT = f"{NAME}.service"
@@ -110,7 +110,7 @@ start() {{
 
 def _ssh_host_keys(sweep: Sweep) -> None:
     sweep.remove_matching("/etc/ssh", _KEYS)
-    if not system.exists(sweep.plan, _KEYGEN) or makes_keys(sweep):
+    if not tree.exists(sweep.plan, _KEYGEN) or makes_keys(sweep):
         return
     service = next((name for name in _SERVICES if systemd.find_unit(sweep.plan, name)), None)
     if service:

@@ -26,6 +26,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import 
     ComplaintError,
     Session,
     quote,
+    sayable,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._guest.inodes import parse_listing, parse_stat
 from ansible_collections.voc.cluster.plugins.module_utils._guest.protected import require_unprotected
@@ -47,10 +48,6 @@ _EA_INODE = 0x400  # the feature of large extended attributes, which have inodes
 # Features by which names in a directory are not what its bytes say.
 _NAMES_DIFFER = {0x10000: "encrypt", 0x20000: "casefold"}
 
-_UNSAYABLE = re.compile(r"[\0-\x1f\x7f]")  # what no line of commands can hold
-_PATH_LIMIT = 4096  # bytes: debugfs reads lines of less than 8192
-_AT_ONCE = 1000  # requests, so that their answers stay below the limit of a program's output
-
 # How much of the guest lies on the builder at any moment while files are compared, in bytes.
 _BATCH = 64 << 20
 
@@ -66,7 +63,6 @@ class ExtTree(GuestTree):
         # What was read stays true until `apply`.
         self._listings: dict[str, dict[str, tuple[int, Entry]]] = {}
         self._targets: dict[str, str] = {}
-        self._unlisted: set[str] = set()  # folders with names that a listing cannot tell
 
     def lstat(self, path: str) -> Entry | None:
         found = self._find(path)
@@ -109,6 +105,9 @@ class ExtTree(GuestTree):
             if len(contents[path]) != size:
                 raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
         return contents
+
+    def expresses(self, path: str) -> bool:
+        return sayable(path)
 
     def xattrs(self, path: str) -> dict[str, bytes]:
         inode = self._require(path)[0]
@@ -176,7 +175,7 @@ class ExtTree(GuestTree):
             if found and found[1].kind == "directory":
                 numbers[found[0]] = folder
         for folder, shown in zip(numbers.values(), self._ask_all([f"ls -p <{number}>" for number in numbers])):
-            self._learn(folder, shown)
+            self._listings[folder] = parse_listing(shown)
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
         found = require_ext(self._volume)
@@ -205,7 +204,6 @@ class ExtTree(GuestTree):
             batch.run(self._runner, self._volume, work, whole=not to_check)
         self._listings.clear()
         self._targets.clear()
-        self._unlisted.clear()
         if to_check:
             check(self._runner, self._volume)
 
@@ -261,20 +259,8 @@ class ExtTree(GuestTree):
     def _list(self, path: str) -> dict[str, tuple[int, Entry]]:
         if path not in self._listings:
             inode = _ROOT_INODE if path == "/" else self._require(path)[0]
-            self._learn(path, self._ask(f"ls -p <{inode}>"))
+            self._listings[path] = parse_listing(self._ask(f"ls -p <{inode}>"))
         return self._listings[path]
-
-    def _learn(self, folder: str, shown: bytes) -> None:
-        self._listings[folder] = parse_listing(shown)
-        if any(line and not _LISTED.match(line) for line in shown.split(b"\n")):
-            self._unlisted.add(folder)
-
-    def expresses(self, path: str) -> bool:
-        found = self._find(path)
-        if found and found[1].kind == "directory":
-            self._list(path)
-        sayable = _UNSAYABLE.search(path) is None and len(os.fsencode(path)) < _PATH_LIMIT
-        return sayable and path not in self._unlisted and not path.rpartition("/")[2].startswith("<")
 
     def _ask(self, request: str) -> bytes:
         """Let debugfs answer one request that changes nothing."""
@@ -282,32 +268,6 @@ class ExtTree(GuestTree):
         return answer
 
     def _ask_all(self, requests: Sequence[str]) -> list[bytes]:
-<<<<<<< HEAD
-        """Let debugfs answer requests that change nothing.
-
-        It repeats each request, and lines that begin with ``#``. No file of
-        the guest can foresee the ones that are made here.
-        """
-        answers: list[bytes] = []
-        for first in range(0, len(requests), _AT_ONCE):
-            answers += self._ask_some(requests[first : first + _AT_ONCE])
-        return answers
-
-    def _ask_some(self, requests: Sequence[str]) -> list[bytes]:
-        talking = self._debugfs()  # which also makes the token
-        marks = [b"#%s %d\n" % (self._token, number) for number in range(len(requests))]
-        lines = [os.fsencode(f"{request}\n") + mark for request, mark in zip(requests, marks)]
-        output, errors = talking.ask(b"".join(lines), marks[-1])
-        self._require_silence(errors)
-        answers = []
-        start = 0
-        for request, mark in zip(requests, marks):
-            end = output.find(mark, start)
-            end = len(output) if end < 0 else end
-            answers.append(output[start + len(os.fsencode(f"debugfs: {request}\n")) : end])
-            start = end + len(mark)
-        return answers
-=======
         """Let debugfs answer requests that change nothing."""
         if not requests:
             return []
@@ -319,7 +279,6 @@ class ExtTree(GuestTree):
                 where=self._volume.path,
                 hint="repair a copy of the image with e2fsck -f, or fetch it again",
             ) from None
->>>>>>> main
 
     def _debugfs(self) -> Session:
         """Return the debugfs that answers requests; it is started when it is needed first."""
@@ -381,108 +340,4 @@ def _depth(folder: str) -> int:
     return 0 if folder == "/" else folder.count("/")
 
 
-<<<<<<< HEAD
-def parse_listing(output: bytes) -> dict[str, tuple[int, Entry]]:
-    """Read what ``ls -p`` printed: name -> (inode, entry).
-
-    A name with a newline would take two lines, neither of which is an entry;
-    it cannot be expressed here and is left out. So is what is no entry any more, or never
-    was one, as the nodes of an index in a large directory: it has no inode.
-    """
-    names: dict[str, tuple[int, Entry]] = {}
-    for line in output.split(b"\n"):
-        match = _LISTED.match(line)
-        if match:
-            inode, mode, uid, gid, name, size = match.groups()
-            # debugfs prints owners as signed numbers.
-            owner, group = int(uid) & 0xFFFFFFFF, int(gid) & 0xFFFFFFFF
-            entry = Entry.from_mode(int(mode, 8), owner, group, int(size or 0))
-            if int(inode):
-                names[os.fsdecode(name)] = (int(inode), entry)
-    return names
-
-
-def parse_stat(number: int, shown: bytes) -> Inode:
-    """Read what ``stat`` printed of an inode.
-
-    Raises:
-        DamagedImageError: it is not what debugfs prints.
-    """
-    links, block = _LINKS.search(shown), _ATTRIBUTE_BLOCK.search(shown)
-    if links is None or block is None:
-        raise DamagedImageError(f"the inode {number} cannot be read", hint="check the filesystem with e2fsck")
-    return Inode(int(links.group(1)), _attribute_names(number, shown), int(block.group(1)) != 0)
-
-
-def _attribute_names(number: int, shown: bytes) -> tuple[str, ...]:
-    section = _ATTRIBUTES.search(shown)
-    matches = [_ATTRIBUTE.fullmatch(line) for line in section.group(1).splitlines()] if section else []
-    names = [os.fsdecode(match.group(1)) for match in matches if match]
-    if len(names) != len(matches):  # it would be lost when the file is replaced
-        raise GuestError(f"debugfs cannot express the name of an extended attribute of inode {number}", hint=_MOUNT)
-    return tuple(name for name in names if name != _INLINE)
-
-
-def as_kernel_shows(acl: bytes) -> bytes:
-    """Return an access control list as Linux gives it: entries that name nobody have -1 there, and not 0 (debugfs)."""
-    entries = [
-        (tag, permissions, identity if tag in _ACL_NAMED else 0xFFFFFFFF)
-        for tag, permissions, identity in _acl_entries(acl)
-    ]
-    return acl[:4] + b"".join(struct.pack("<HHI", *entry) for entry in entries)
-
-
-def fit_acl(acl: bytes, mode: int) -> bytes:
-    """Return an access control list with a mode's permissions, as chmod would make it.
-
-    Without that, whom the list names would keep an access that the mode denies.
-    """
-    entries = _acl_entries(acl)
-    has_mask = any(tag == _ACL_MASK for tag, _permissions, _id in entries)
-    shifts = {_ACL_OWNER: 6, _ACL_MASK if has_mask else _ACL_GROUP: 3, _ACL_OTHER: 0}
-    fitted = [
-        (tag, mode >> shifts[tag] & 7 if tag in shifts else permissions, identity)
-        for tag, permissions, identity in entries
-    ]
-    return acl[:4] + b"".join(struct.pack("<HHI", *entry) for entry in fitted)
-
-
-def _acl_entries(acl: bytes) -> list[tuple[int, int, int]]:
-    """Return tag, permissions and user or group of each entry (linux/posix_acl_xattr.h).
-
-    Raises:
-        GuestError: the list is malformed.
-    """
-    if len(acl) % 8 != 4:
-        raise GuestError("an access control list in the guest is damaged", hint="check the filesystem with e2fsck")
-    return list(struct.iter_unpack("<HHI", acl[4:]))
-
-
-def _write_lines(folder: str, lines: Sequence[str]) -> str:
-    """Write a file of debugfs commands and return its path."""
-    path = os.path.join(folder, "commands")
-    with open(path, "wb") as file:
-        file.write(os.fsencode("".join(f"{line}\n" for line in lines)))
-    return path
-
-
-def _quote(word: str, path: str) -> str:
-    """Return a word as debugfs reads it: in double quotes, inner ones doubled.
-
-    Raises:
-        GuestError: no line of commands can hold it.
-    """
-    if _UNSAYABLE.search(word) or word.startswith("<"):
-        raise GuestError(
-            "debugfs cannot express this name",
-            where=path,
-            hint=_MOUNT,
-        )
-    escaped = word.replace('"', '""')
-    return f'"{escaped}"'
-
-
-__all__ = ["ExtTree", "parse_listing"]
-=======
 __all__ = ["ExtTree"]
->>>>>>> main

@@ -164,10 +164,6 @@ def _links(unit: str, install: dict[str, list[str]]) -> list[str]:
     return [link for link in links if link != unit and ".." not in link]
 
 
-<<<<<<< HEAD
-__all__ = [
-    "ADMIN_FOLDER",
-=======
 class Units:
     """Units of systemd by the names of services; see `services.Manager`."""
 
@@ -191,18 +187,13 @@ class Units:
 __all__ = [
     "ADMIN_FOLDER",
     "Units",
->>>>>>> main
     "disable",
     "enable",
     "find_unit",
     "install_section",
-<<<<<<< HEAD
     "is_masked",
     "mask",
-=======
-    "mask",
     "template_of",
->>>>>>> main
     "unit_name",
     "unmask",
 ]

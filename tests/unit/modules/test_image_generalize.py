@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._generalize import registry
-from ansible_collections.voc.cluster.tests.unit.module_utils._generalize.families import FAMILIES
 from ansible_collections.voc.cluster.tests.unit.images import (
     MIB,
     assert_clean,
@@ -17,6 +16,7 @@ from ansible_collections.voc.cluster.tests.unit.images import (
     whole,
 )
 from ansible_collections.voc.cluster.tests.unit.module_utils._generalize import planted
+from ansible_collections.voc.cluster.tests.unit.module_utils._generalize.families import FAMILIES
 from ansible_collections.voc.cluster.tests.unit.modules.run_module import run_module
 
 

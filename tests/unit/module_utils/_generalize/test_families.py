@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from ansible_collections.voc.cluster.tests.unit.module_utils._generalize import families
 from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
+from ansible_collections.voc.cluster.tests.unit.module_utils._generalize import families
 from ansible_collections.voc.cluster.tests.unit.module_utils._generalize.sweeping import clean, paths
 
 TOKEN = "/etc/kernel/entry-token"

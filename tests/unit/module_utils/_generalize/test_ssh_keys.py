@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._generalize.ssh_keys import NAME, UNIT
-from ansible_collections.voc.cluster.tests.unit.module_utils._generalize import families
 from ansible_collections.voc.cluster.tests.unit.images import tool
 from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
+from ansible_collections.voc.cluster.tests.unit.module_utils._generalize import families
 from ansible_collections.voc.cluster.tests.unit.module_utils._generalize.sweeping import clean, paths
 
 UNIT_PATH = f"/etc/systemd/system/{UNIT}"
