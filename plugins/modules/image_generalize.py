@@ -16,7 +16,7 @@ description:
   - Guests that would not make ssh host keys by themselves get a unit, job or script that does at boot. That is Debian's
     family; those of EL, SUSE, Alpine and Arch do it, unless they were told not to.
   - A folder that is a link into another part of the system is not emptied. What cannot be removed is in
-    RV(ignore:operations[].left).
+    RV(operations[].left).
   - Tried on booted guests of Debian 13. For EL 6 to 10, SUSE, Alpine, Arch, Ubuntu and older Debian it follows what
     their packages are known to do, and is tested on trees made after that; none of them has been booted.
 author: the voc.cluster authors (@voc-cluster)
@@ -154,6 +154,12 @@ changes:
   type: list
   elements: dict
   sample: [{path: /etc/machine-id, action: write}]
+notes:
+  description: What the changes do not show, for example what guests with SELinux must still do.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 leftovers:
   description: Secrets, and ways in, that are in the image after the operations. Never the secret itself.
   returned: when O(report) is true

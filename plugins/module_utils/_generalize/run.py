@@ -20,7 +20,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import printab
 from ansible_collections.voc.cluster.plugins.module_utils._generalize import leftovers
 from ansible_collections.voc.cluster.plugins.module_utils._generalize.operation import Operation
 from ansible_collections.voc.cluster.plugins.module_utils._generalize.sweep import Account, Sweep
-from ansible_collections.voc.cluster.plugins.module_utils._guest import access, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import access, selinux, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.places import Spread
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Entry
@@ -45,6 +45,7 @@ def generalize(
         with access.open_guest(runner, spread, options["access"], writable=apply) as files:
             plan = Plan(files)
             done = clean(plan, operations, machine_id=options["machine_id"], mounts=_mounts(spread))
+            selinux.label_new(plan)
             found = leftovers.find(plan) if options["report"] else None
             result = _changes(plan)
             if apply:
@@ -98,6 +99,7 @@ def _changes(plan: Plan) -> dict[str, t.Any]:
     return {
         "changed": bool(changes),
         "changes": plan.summary()[:_SHOWN],
+        "notes": plan.notes,
         "diff": [_difference(plan, change) for change in shown],
     }
 
@@ -122,6 +124,8 @@ def _after(change: tree.Change, before: Entry | None) -> str:
         head = _described(Entry("file", change.attributes, len(change.content)))
         # What is new is written here, and holds no secret.
         return head if before else head + change.content.decode("utf-8", "replace")
+    if isinstance(change, tree.SetXattr):
+        return f"{change.name} is set\n"
     return "directory\n"
 
 

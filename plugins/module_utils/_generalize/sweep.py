@@ -27,6 +27,11 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Att
 _SHOWN = 200  # paths of one operation
 _DEEPEST = 100  # levels below a folder that is emptied
 
+# Why something stays.
+_INEXPRESSIBLE = "debugfs cannot express its name; access: mounted can"
+_MOUNT = "it is a mount point"
+_DEEP = "it is too deep"
+
 # A link that leads here from elsewhere is not followed to a folder to be emptied.
 _SYSTEM = frozenset(
     ("", "bin", "boot", "dev", "etc", "home", "lib", "lib64", "opt", "proc", "root", "sbin", "sys", "usr")
@@ -110,47 +115,57 @@ class Sweep:
         """Remove files and links, and what is neither; folders stay."""
         for path in paths:
             real, entry = self.entry(path)
-            if entry is None or entry.kind == "directory":
-                continue
-            if not self.plan.expresses(real):
-                self.account.leave(real, "debugfs cannot express its name; access: mounted can")
-                continue
-            self.plan.remove(real)
+            if entry and entry.kind != "directory":
+                self._drop(real, entry)
+
+    def _drop(self, real: str, entry: Entry) -> None:
+        """Remove a file or link at a real path."""
+        if self.plan.expresses(real):
+            self.plan.drop(real)
             self.account.add(real, _length(entry))
+        else:
+            self.account.leave(real, _INEXPRESSIBLE)
 
     def remove_matching(self, folder: str, pattern: str) -> None:
         """Remove what `remove` would, of the names in a folder that match a pattern as a whole."""
-        real = self._folder(folder)
-        for name in self.plan.listdir(real) if real else ():
-            if re.fullmatch(pattern, name, re.DOTALL):
-                self.remove(f"{real}/{name}")
+        for path in self.inside(folder):
+            if re.fullmatch(pattern, path.rpartition("/")[2], re.DOTALL):
+                self.remove(path)
 
     def clear(self, folder: str, *, keep: Iterable[str] = ()) -> None:
         """Remove all that is in a folder, but for the names of `keep`; it stays, with its mode and owner."""
-        real = self._folder(folder)
         kept = {"lost+found", *keep}
-        for name in self.plan.listdir(real) if real else ():
-            if name not in kept:
-                self.remove_tree(f"{real}/{name}")
-        if real and not self.plan.expresses(real):
-            self.account.leave(real, "it has names that debugfs cannot express; access: mounted can")
+        for path in self.inside(folder):
+            entry = self.plan.lstat(path)
+            if entry and path.rpartition("/")[2] not in kept:
+                self._drop_tree(path, entry)
+
+    def inside(self, folder: str) -> list[str]:
+        """Return the real paths of what is in a folder; none where it is not one whose content may go."""
+        real = self._folder(folder)
+        return [f"{real}/{name}" for name in self.plan.listdir(real)] if real else []
 
     def remove_tree(self, path: str) -> None:
         """Remove a file, a link, or a folder with all in it that can be removed."""
         real, entry = self.entry(path)
-        if entry is None or entry.kind != "directory":
-            self.remove(real)
+        if entry:
+            self._drop_tree(real, entry)
+
+    def _drop_tree(self, real: str, entry: Entry) -> None:
+        """Remove what stands at a real path, and all below it."""
+        if entry.kind != "directory":
+            self._drop(real, entry)
             return
         if real in self._mounts:
-            self.account.leave(real, "it is a mount point")
+            self.account.leave(real, _MOUNT)
             return
         found, stuck = self._below(real, entry)
-        for place in stuck:
-            self.account.leave(place, "it is a mount point, too deep, or has names that this driver cannot express")
+        for place, why in stuck.items():
+            self.account.leave(place, why)
         staying = {above for place in stuck for above in _up(place, real)}
         gone = [(place, below) for place, below in reversed(list(found.items())) if place not in staying]
         for place, _below in gone:
-            self.plan.remove(place)
+            self.plan.drop(place)
         if gone:
             self.account.add(real, sum(_length(below) for _place, below in gone), len(gone))
 
@@ -161,28 +176,25 @@ class Sweep:
         found = self._below(real, entry)[0] if real and entry else {}
         return {place: below for place, below in found.items() if place != real}
 
-    def _below(self, real: str, entry: Entry) -> tuple[dict[str, Entry], set[str]]:
-        """Return a directory and all below it, level by level, and what in there cannot be removed."""
+    def _below(self, real: str, entry: Entry) -> tuple[dict[str, Entry], dict[str, str]]:
+        """Return a directory and all below it, level by level, and what in there cannot be removed, with the reason."""
         found: dict[str, Entry] = {}
-        stuck: set[str] = set()
+        stuck: dict[str, str] = {}
         level = {real: entry}
         for depth in range(_DEEPEST + 1):
             found.update(level)
-            folders = [place for place, below in level.items() if below.kind == "directory"]
-            self.plan.expect(folders)
-            stuck.update(place for place in level if self._is_mount(place, real) or not self.plan.expresses(place))
+            stuck.update((place, _INEXPRESSIBLE) for place in level if not self.plan.expresses(place))
+            stuck.update((place, _MOUNT) for place in level if place in self._mounts and place != real)
+            folders = [place for place, below in level.items() if below.kind == "directory" and place not in stuck]
             if depth == _DEEPEST:
-                stuck.update(folders)
+                stuck.update((place, _DEEP) for place in folders)
                 break
-            inside = (folder for folder in folders if not self._is_mount(folder, real))
-            places = (f"{folder}/{name}" for folder in inside for name in self.plan.listdir(folder))
+            self.plan.expect(folders)
+            places = (f"{folder}/{name}" for folder in folders for name in self.plan.listdir(folder))
             level = {place: below for place in places for below in [self.plan.lstat(place)] if below}
             if not level:
                 break
         return found, stuck
-
-    def _is_mount(self, place: str, top: str) -> bool:
-        return place in self._mounts and place != top
 
     def empty(self, *paths: str) -> None:
         """Take the content of files; other names of the same file keep it. Links are not followed."""

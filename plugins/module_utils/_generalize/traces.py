@@ -39,10 +39,9 @@ _QUEUES = (
 
 
 def _logs(sweep: Sweep) -> None:
-    journal = "/var/log/journal"
-    for name in sweep.names(journal):
-        if re.fullmatch(r"[0-9a-f]{32}(\.[\w-]+)?", name):
-            sweep.remove_tree(f"{journal}/{name}")
+    for path in sweep.inside("/var/log/journal"):
+        if re.fullmatch(r".*/[0-9a-f]{32}(\.[\w-]+)?", path):
+            sweep.remove_tree(path)
     for path, entry in sweep.walk("/var/log").items():
         if entry.kind != "file":
             continue
@@ -64,8 +63,7 @@ def _histories(sweep: Sweep) -> None:
 def _mail(sweep: Sweep) -> None:
     for folder in ("/var/mail", "/var/spool/mail"):
         # Mailboxes belong to their users, who could not make them.
-        for name in sweep.names(folder):
-            sweep.empty(f"{folder}/{name}")
+        sweep.empty(*sweep.inside(folder))
     for queue in _QUEUES:
         sweep.clear(f"/var/spool/postfix/{queue}")
     for folder in ("/var/spool/mqueue", "/var/spool/clientmqueue", "/var/spool/exim4/input", "/var/spool/exim/input"):

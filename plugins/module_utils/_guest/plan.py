@@ -220,6 +220,10 @@ class Plan:
         if entry.kind == "directory":
             for name in self.listdir(real):
                 self.remove(f"{real}/{name}")
+        self.drop(real)
+
+    def drop(self, real: str) -> None:
+        """Remove what stands at a real path; a directory is empty by then. Cheap, for those who remove very much."""
         self._put(real, None)
 
     def _make_room(self, path: str) -> tuple[str, Attributes]:
