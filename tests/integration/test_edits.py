@@ -13,10 +13,12 @@ import pytest
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import access, edits
+from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
+from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbox
 from ansible_collections.voc.cluster.tests.unit.every_edit import EACH_KIND, FILES, validated
 
 from .machine import tool
-from .test_guest_trees import snapshot
+from .test_guest_trees import snapshot, whole
 
 DRIVERS = ["ext", pytest.param("mounted", marks=pytest.mark.root)]
 POLICY = "/etc/selinux/targeted/contexts/files"
@@ -113,3 +115,54 @@ def test_an_edit_that_cannot_be_done_leaves_all_undone(
         assert snapshot(runner, image) == before[1]
     else:
         assert image.read_bytes() == before[0]
+
+
+# What the guest's own programs say of it.
+
+OF_THE_SAMPLE: list[dict[str, t.Any]] = [
+    {"group": {"name": "grid", "gid": 5000}},
+    {"group": {"name": "daemons", "system": True}},
+    {
+        "user": {
+            "name": "jobs",
+            "group": "grid",
+            "groups": ["users", "daemons"],
+            "comment": "Grid jobs",
+            "password": "*",
+        }
+    },
+    {"user": {"name": "condor", "system": True, "home": "/var/lib/condor", "shell": "/usr/sbin/nologin"}},
+    {"user": {"name": "root", "password_lock": True}},
+    {"environment": {"OSG_APP": "/grid/app", "QUOTED": 'it\'s "50%" $HOME \\ `x`'}},
+    {"service": {"name": "systemd-networkd", "enabled": True}},
+    {"service": {"name": "serial-getty@ttyS1", "enabled": True}},
+    {"service": {"name": "apt-daily.timer", "masked": True}},
+    {"kernel_module": {"name": "floppy", "blacklist": True}},
+    {"kernel_module": {"name": "nfs", "params": "nfs4_unique_id=site"}},
+]
+
+
+@pytest.mark.root
+def test_the_guests_own_programs_find_what_was_edited(
+    edit: Callable[..., dict[str, t.Any]], runner: Runner, sample: Path, tmp_path: Path
+) -> None:
+    image = tmp_path / "sample.img"
+    tool("cp", "--sparse=always", "--reflink=auto", sample, image)
+    edit(image, "ext", *OF_THE_SAMPLE)
+    with mounted(runner, whole(image), "ext4") as root, sandbox(runner, root, network=False) as box:
+
+        def ask(script: str) -> list[str]:
+            return box.run(["/bin/sh", "-c", script]).text.split("\n")
+
+        assert ask("pwck -r -q && grpck -r && echo fine")[0] == "fine"
+        assert ask("id -un 1000; id -gn jobs; id -Gn jobs")[:3] == ["jobs", "grid", "grid users daemons"]
+        name, _password, uid, gid, *rest = ask("getent passwd condor")[0].split(":")
+        assert (name, rest) == ("condor", ["", "/var/lib/condor", "/usr/sbin/nologin"])
+        assert 100 < int(uid) < 1000
+        assert ask("getent group condor")[0] == f"condor:x:{gid}:"
+        assert ask("passwd -S root")[0].split()[:2] == ["root", "L"]
+        assert ask("ls -A ~jobs; stat -c '%U %G %a' ~jobs")[-2] == "jobs grid 700"
+        assert ask('. /etc/profile; printf "%s %s" "$OSG_APP" "$QUOTED"') == ['/grid/app it\'s "50%" $HOME \\ `x`']
+        assert ask(
+            "systemctl is-enabled systemd-networkd serial-getty@ttyS1; systemctl is-enabled apt-daily.timer || :"
+        )[:3] == ["enabled", "enabled", "masked"]

@@ -46,7 +46,7 @@ EACH_KIND: list[dict[str, t.Any]] = [
     {"user": {"name": "jobs", "uid": 5001, "groups": ["grid"], "password": "$6$a$b"}},
     {"user": {"name": "grid", "password_lock": True}},
     {"hostname": {"name": "worker"}},
-    {"host": {"address": "10.0.0.1", "names": ["head.site", "head"]}},
+    {"hosts": {"address": "10.0.0.1", "names": ["head.site", "head"]}},
     {"resolver": {"servers": ["10.0.0.2"], "search": ["site"]}},
     {"timezone": {"name": "UTC"}},
     {"ca_certificate": {"name": "site", "content": CERTIFICATE}},

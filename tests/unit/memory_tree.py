@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -43,7 +44,7 @@ class MemoryTree(GuestTree):
         if content is None:
             self.nodes[path] = (Entry("directory", attributes or Attributes(0o755)), b"", "")
         elif isinstance(content, tuple):
-            self.nodes[path] = (Entry("symlink", Attributes(0o777), len(content[1])), b"", content[1])
+            self.nodes[path] = (Entry("symlink", Attributes(0o777), len(os.fsencode(content[1]))), b"", content[1])
         else:
             data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
             self.nodes[path] = (Entry("file", attributes or Attributes(), len(data)), data, "")

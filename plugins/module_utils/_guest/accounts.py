@@ -74,7 +74,7 @@ def authorize_key(plan: Plan, user: str, keys: str) -> None:
         if not any(_is_key(line, key) for line in text.split("\n")):
             text = f"{text.rstrip()}\n{key}\n".lstrip("\n")
     plan.make_directory(folder, Attributes(0o700, account.uid, account.gid))
-    plan.write(path, text.encode("utf-8", "surrogateescape"), Attributes(0o600, account.uid, account.gid))
+    plan.write_text(path, text, Attributes(0o600, account.uid, account.gid))
 
 
 def withdraw_key(plan: Plan, user: str, keys: str) -> None:
@@ -87,8 +87,7 @@ def withdraw_key(plan: Plan, user: str, keys: str) -> None:
         return
     unwanted = [key for key in map(str.strip, keys.split("\n")) if key]
     kept = [line for line in split(text) if not any(_is_key(line, key) for key in unwanted)]
-    if "".join(kept) != text:
-        plan.write(path, "".join(kept).encode("utf-8", "surrogateescape"))
+    plan.write_text(path, "".join(kept))
 
 
 def _places(account: Account) -> tuple[str, str]:

@@ -66,7 +66,7 @@ _STORES = (
         "/etc/pki/trust/anchors",
         ".pem",
         ("/var/lib/ca-certificates/ca-bundle.pem",),
-        "/var/lib/ca-certificates/openssl",
+        "/etc/ssl/certs",
         "update-ca-certificates",
     ),
     Store(
@@ -74,7 +74,7 @@ _STORES = (
         "/etc/ca-certificates/trust-source/anchors",
         ".crt",
         ("/etc/ca-certificates/extracted/tls-ca-bundle.pem",),
-        "/etc/ca-certificates/extracted/cadir",
+        "/etc/ssl/certs",
         "update-ca-trust",
     ),
     Store(
@@ -114,11 +114,11 @@ def trust(plan: Plan, name: str, pem: str) -> None:
     before = tree.read_text(plan, anchor)
     if before is not None and before != body:
         distrust(plan, name)
-    _write(plan, anchor, body)
+    plan.write_text(anchor, body)
     for bundle in store.bundles:
         text = tree.read_text(plan, bundle)
         if text is not None and _key(body) not in _keys(text):
-            _write(plan, bundle, f"{text.rstrip()}\n{body}" if text.strip() else body)
+            plan.write_text(bundle, f"{text.rstrip()}\n{body}" if text.strip() else body)
     _link_by_hash(plan, store, anchor, body)
     if before != body:
         plan.note(_note(store, name))
@@ -135,7 +135,7 @@ def distrust(plan: Plan, name: str) -> None:
     for bundle in store.bundles:
         text = tree.read_text(plan, bundle)
         if text is not None and key is not None:
-            _write(plan, bundle, _without(text, key))
+            plan.write_text(bundle, _without(text, key))
     for link in _hash_links(plan, store, anchor):
         plan.remove(link)
     plan.remove(anchor)
@@ -154,7 +154,7 @@ def certificate(pem: str) -> str:
         raise InputError(f"there are {len(found)} certificates in it", hint="give one certificate in PEM an edit")
     try:
         data = base64.b64decode("".join(found[0].split()), validate=True)
-        der.subject(data)
+        der.canonical_name(der.subject(data))
     except (binascii.Error, ValueError) as error:
         raise InputError("it is not an X.509 certificate in PEM") from error
     lines = "\n".join(textwrap.wrap(base64.b64encode(data).decode(), 64))
@@ -226,11 +226,6 @@ def _without(text: str, key: bytes) -> str:
         return "" if _keys(match.group()) == {key} else match.group()
 
     return re.sub(r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+?-----END CERTIFICATE-----\n", keep, text)
-
-
-def _write(plan: Plan, path: str, text: str) -> None:
-    if tree.read_text(plan, path) != text:
-        plan.write(path, text.encode("utf-8", "surrogateescape"))
 
 
 __all__ = ["certificate", "distrust", "subject_hash", "trust"]

@@ -41,11 +41,11 @@ def set_timezone(plan: Plan, zone: str) -> None:
     else:
         plan.symlink(LOCALTIME, f"..{ZONES}/{zone}")
     if tree.exists(plan, _TIMEZONE):
-        plan.write(_TIMEZONE, f"{zone}\n".encode())
+        plan.write_text(_TIMEZONE, f"{zone}\n")
     if clock is not None:
         key = "TIMEZONE" if re.search(r"^TIMEZONE=", clock, re.MULTILINE) else "ZONE"
         line = LineSearch(f'{key}="{zone}"', compiled(rf"^{key}="))
-        plan.write(_CLOCK, with_line(clock, line, Anchor()).encode("utf-8", "surrogateescape"))
+        plan.write_text(_CLOCK, with_line(clock, line, Anchor()))
 
 
 __all__ = ["LOCALTIME", "ZONES", "set_timezone"]

@@ -59,10 +59,7 @@ def is_there(view: View, path: str) -> bool:
 def edit(plan: Plan, path: str, change: Callable[[str], str]) -> None:
     """Let a database become what `change` makes of its text; nothing where the guest has none."""
     if is_there(plan, path):
-        text = read(plan, path)
-        after = change(text)
-        if after != text:
-            plan.write(path, after.encode("utf-8", "surrogateescape"))
+        plan.write_text(path, change(read(plan, path)))
 
 
 def edit_each(plan: Plan, paths: Iterable[str], change: Change) -> None:

@@ -46,27 +46,23 @@ def set_variables(plan: Plan, variables: Mapping[str, str | None]) -> None:
             raise InputError(f"the value of {name} contains a control character", hint="use one line of text")
     merged: dict[str, str | None] = {**parse_shell(tree.read_text(plan, SHELL_PATH) or ""), **variables}
     known = {name: value for name, value in merged.items() if value is not None}
-    _write(plan, SHELL_PATH, shell(known))
+    plan.write_text(SHELL_PATH, shell(known))
     if any(tree.exists(plan, path) for path in _CSH_SIGNS):
-        _write(plan, CSH_PATH, csh(known))
+        plan.write_text(CSH_PATH, csh(known))
     _set_for_services(plan, known)
 
 
 def _set_for_services(plan: Plan, variables: dict[str, str]) -> None:
     init = system.init_system(plan)
     if init in (None, "systemd"):
-        _write(plan, SERVICES_PATH, services(variables))
-        _write(plan, USERS_PATH, users(variables))
+        plan.write_text(SERVICES_PATH, services(variables))
+        plan.write_text(USERS_PATH, users(variables))
     elif init == "openrc":
         block = "".join(shell(variables).partition(_HEADER)[2])
         text = tree.read_text(plan, OPENRC_PATH) or ""
-        _write(plan, OPENRC_PATH, with_block(text, Markers.of("# {mark} voc.cluster"), block, Anchor()))
+        plan.write_text(OPENRC_PATH, with_block(text, Markers.of("# {mark} voc.cluster"), block, Anchor()))
     else:
         plan.note(f"services that {init} starts have no common environment: set it in their own configuration, too")
-
-
-def _write(plan: Plan, path: str, text: str) -> None:
-    plan.write(path, text.encode("utf-8", "surrogateescape"))
 
 
 def shell(variables: dict[str, str]) -> str:

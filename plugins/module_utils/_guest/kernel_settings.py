@@ -66,10 +66,10 @@ def blacklist_module(plan: Plan, name: str, wanted: bool) -> None:
     """
     _require_module(name)
     text = f"{_HEADER}blacklist {name}\ninstall {name} /bin/false\n"
-    before = plan.changes()
-    _file(plan, f"{MODPROBE}/voc-cluster-blacklist-{name}.conf", text if wanted else None)
-    if wanted and plan.changes() != before:
+    path = f"{MODPROBE}/voc-cluster-blacklist-{name}.conf"
+    if wanted and tree.read_text(plan, path) != text:
         plan.note(f"an initramfs that holds the kernel module {name} may load it until it is made again")
+    _file(plan, path, text if wanted else None)
 
 
 def module_options(plan: Plan, name: str, parameters: str) -> None:
@@ -117,15 +117,14 @@ def _text(plan: Plan, path: str, search: LineSearch, wanted: bool, header: str =
     # Of several the last one counts; it would be changed and the others left.
     base = without_line(old, search) if known > 1 or not wanted else old
     after = with_line(base, search, Anchor()) if wanted else base
-    if after != text:
-        plan.write(path, after.encode("utf-8", "surrogateescape"))
+    plan.write_text(path, after)
 
 
 def _file(plan: Plan, path: str, text: str | None, mode: int = 0o644) -> None:
     if text is None:
         plan.remove(path)
     else:
-        plan.write(path, text.encode(), Attributes(mode))
+        plan.write_text(path, text, Attributes(mode))
 
 
 def _suse(plan: Plan, name: str, wanted: bool) -> None:
@@ -137,7 +136,7 @@ def _suse(plan: Plan, name: str, wanted: bool) -> None:
 
     found = _SUSE_LIST.search(text)
     if found and (name in found.group(1).split()) != wanted:
-        plan.write(_SUSE, _SUSE_LIST.sub(fill, text, 1).encode("utf-8", "surrogateescape"))
+        plan.write_text(_SUSE, _SUSE_LIST.sub(fill, text, count=1))
 
 
 def _require_module(name: str) -> None:

@@ -50,7 +50,7 @@ class Anchor:
         """Return before which line something new goes; None when no line matches, or for the end."""
         if self.pattern is None:
             return 0 if self.before else None
-        found = pick([number for number, line in enumerate(lines) if self.pattern.search(line)], first=self.first)
+        found = _pick([number for number, line in enumerate(lines) if self.pattern.search(line)], first=self.first)
         return None if found is None else found + (not self.before)
 
 
@@ -105,7 +105,7 @@ def with_line(text: str, search: LineSearch, anchor: Anchor, *, backrefs: bool =
     if "\n" in search.line:
         raise InputError("a line cannot contain a newline", hint="use an edit of kind block")
     lines = split(text)
-    found = pick([number for number, line in enumerate(lines) if search.matches(line)], first=search.first)
+    found = _pick([number for number, line in enumerate(lines) if search.matches(line)], first=search.first)
     if found is not None:
         match = search.pattern.search(lines[found]) if backrefs and search.pattern else None
         lines[found] = f"{_expanded(match, search.line) if match else search.line}\n"
@@ -113,7 +113,7 @@ def with_line(text: str, search: LineSearch, anchor: Anchor, *, backrefs: bool =
     # What is there already is no anchor, and a first anchor hides what follows it, as in lineinfile.
     place = anchor.place(["" if search.equals(line) else line for line in lines])
     seen = lines[:place] if anchor.first and anchor.pattern else lines
-    equal = pick([number for number, line in enumerate(seen) if search.equals(line)])
+    equal = _pick([number for number, line in enumerate(seen) if search.equals(line)])
     if equal is not None:
         lines[equal] = f"{search.line}\n"
     elif not backrefs:
@@ -121,7 +121,7 @@ def with_line(text: str, search: LineSearch, anchor: Anchor, *, backrefs: bool =
     return "".join(lines)
 
 
-def pick(numbers: list[int], *, first: bool = False) -> int | None:
+def _pick(numbers: list[int], *, first: bool = False) -> int | None:
     """Return the first or the last of some numbers, None of none."""
     return None if not numbers else numbers[0 if first else -1]
 
@@ -187,7 +187,7 @@ def with_block(text: str, markers: Markers, block: str, anchor: Anchor) -> str:
     begin, end = f"{markers.begin}\n", f"{markers.end}\n"
     if begin in body or end in body:
         raise InputError("the block contains one of its own markers", hint="give it another marker")
-    first, last = (pick([number for number, line in enumerate(lines) if line == wanted]) for wanted in (begin, end))
+    first, last = (_pick([number for number, line in enumerate(lines) if line == wanted]) for wanted in (begin, end))
     if first is not None and last is not None:
         place = min(first, last)
         del lines[place : max(first, last) + 1]
@@ -242,7 +242,6 @@ __all__ = [
     "Markers",
     "compiled",
     "end_line",
-    "pick",
     "replaced",
     "split",
     "with_block",

@@ -52,15 +52,15 @@ def set_hostname(plan: Plan, name: str) -> None:
     _require_names(name)
     if len(name) > 64:
         raise InputError(f"the host name {name!r} is longer than 64 characters")  # man 7 hostname
-    _write(plan, HOSTNAME, f"{name}\n")
+    plan.write_text(HOSTNAME, f"{name}\n")
     if tree.exists(plan, _SUSE_NAME) and tree.resolve(plan, _SUSE_NAME) != tree.resolve(plan, HOSTNAME):
-        _write(plan, _SUSE_NAME, f"{name}\n")
+        plan.write_text(_SUSE_NAME, f"{name}\n")
     for path, line in _OLD_NAMES:
         text = tree.read_text(plan, path)
         search = LineSearch(line.format(name), compiled(rf"^\s*{line.partition('=')[0]}="))
         # What EL 7 has of that file no longer holds the name.
         if text is not None and any(search.matches(old) for old in split(text)):
-            _write(plan, path, with_line(text, search, Anchor()))
+            plan.write_text(path, with_line(text, search, Anchor()))
     hosts = tree.read_text(plan, HOSTS) or ""
     if any(words[:1] == [_OWN_ADDRESS] for words in map(str.split, split(hosts))):
         set_host(plan, _OWN_ADDRESS, list(dict.fromkeys([name, name.partition(".")[0]])))
@@ -83,7 +83,7 @@ def set_host(plan: Plan, address: str, names: Sequence[str]) -> None:
     if names:
         end_line(kept, place)
         kept.insert(place, f"{wanted}\t{' '.join(names)}\n")
-    _write(plan, HOSTS, "".join(kept))
+    plan.write_text(HOSTS, "".join(kept))
 
 
 def set_resolver(plan: Plan, servers: Sequence[str], search: Sequence[str], options: Sequence[str]) -> None:
@@ -93,6 +93,8 @@ def set_resolver(plan: Plan, servers: Sequence[str], search: Sequence[str], opti
         InputError: an address, a domain or an option that cannot be.
     """
     addresses = [_address(server) for server in servers]
+    if not addresses:
+        raise InputError("there is no name server", hint="give one at least")
     _require_names(*search)
     if any(not re.fullmatch(r"[a-z0-9:-]+", option) for option in options):
         raise InputError(f"{' '.join(options)!r} are no options of a resolver", hint="write them like timeout:2")
@@ -100,28 +102,34 @@ def set_resolver(plan: Plan, servers: Sequence[str], search: Sequence[str], opti
     entry = plan.lstat(link)
     target = plan.readlink(link) if entry and entry.kind == "symlink" else ""
     if "systemd/resolve" in target:
-        _write(plan, RESOLVED, _resolved(addresses, search))
+        plan.write_text(RESOLVED, _resolved(addresses, search))
         return
     if target:
         plan.remove(link)  # what it leads to is written at boot
-    _write(plan, RESOLV_CONF, _resolv_conf(addresses, search, options))
+    plan.write_text(RESOLV_CONF, _resolv_conf(addresses, search, options))
     _keep_others_off(plan, addresses, search)
 
 
 def _keep_others_off(plan: Plan, addresses: Sequence[str], search: Sequence[str]) -> None:
     """Keep what brings an interface up from writing its own resolv.conf."""
     if tree.exists(plan, "/usr/sbin/NetworkManager"):
-        _write(plan, NETWORK_MANAGER, f"{_HEADER}[main]\ndns=none\n")
+        plan.write_text(NETWORK_MANAGER, f"{_HEADER}[main]\ndns=none\n")
     if any(tree.exists(plan, path) for path in ("/sbin/dhclient", "/usr/sbin/dhclient")):
         text = tree.read_text(plan, DHCLIENT) or ""
-        block = f"supersede domain-name-servers {', '.join(addresses)};\n"
-        if search:
-            quoted = ", ".join(f'"{domain}"' for domain in search)
-            block += f"supersede domain-search {quoted};\n"
-        _write(plan, DHCLIENT, with_block(text, Markers.of("# {mark} voc.cluster"), block, Anchor()))
+        block = _dhclient(addresses, search)
+        plan.write_text(DHCLIENT, with_block(text, Markers.of("# {mark} voc.cluster"), block, Anchor()))
     if tree.exists(plan, "/sbin/udhcpc"):
         text = tree.read_text(plan, UDHCPC) or ""
-        _write(plan, UDHCPC, ini.with_option(text, None, "RESOLV_CONF", ["no"], ini.Style(spaces=False)))
+        plan.write_text(UDHCPC, ini.with_option(text, None, "RESOLV_CONF", ["no"], ini.Style(spaces=False)))
+
+
+def _dhclient(addresses: Sequence[str], search: Sequence[str]) -> str:
+    """Return what makes dhclient take other servers than those that it is told (man 5 dhclient.conf)."""
+    families: dict[str, list[str]] = {"domain-name-servers": [], "dhcp6.name-servers": []}
+    for address in addresses:
+        families["dhcp6.name-servers" if ":" in address else "domain-name-servers"].append(address)
+    families["domain-search"] = [f'"{domain}"' for domain in search]
+    return "".join(f"supersede {option} {', '.join(values)};\n" for option, values in families.items() if values)
 
 
 def _resolved(addresses: Sequence[str], search: Sequence[str]) -> str:
@@ -158,11 +166,6 @@ def _require_names(*names: str) -> None:
     for name in names:
         if len(name) > 253 or not _NAME.fullmatch(name):
             raise InputError(f"{name!r} is not a host name", hint="use letters, digits, dots and dashes")
-
-
-def _write(plan: Plan, path: str, text: str) -> None:
-    if tree.read_text(plan, path) != text:
-        plan.write(path, text.encode("utf-8", "surrogateescape"))
 
 
 __all__ = ["set_host", "set_hostname", "set_resolver"]

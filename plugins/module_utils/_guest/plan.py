@@ -154,6 +154,11 @@ class Plan:
         real, kept = self._make_room(path)
         self._put(real, _Node(Entry("file", attributes or kept, len(content)), content))
 
+    def write_text(self, path: str, text: str, attributes: Attributes | None = None) -> None:
+        """Write a text as `write` does; a file that holds it already is left alone."""
+        if attributes is not None or tree.read_text(self, path) != text:
+            self.write(path, text.encode("utf-8", "surrogateescape"), attributes)
+
     def copy_in(self, path: str, source: HostFile, attributes: Attributes | None = None) -> None:
         """Make a file of one on the builder, as `write` does it; its content is never held in memory."""
         real, kept = self._make_room(path)

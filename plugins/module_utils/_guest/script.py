@@ -177,6 +177,8 @@ class Script:
         there = _there(name, change.path)
         if change.replaces:
             found = self._existing(change.path)
+            if found.entry.kind != "file":
+                raise GuestError("it is not a regular file", where=change.path)
             kept = dict(found.xattrs)
             self._delete(tree.Delete(change.path, "file"), above, name)
             if acl.ACCESS in kept:
@@ -242,6 +244,8 @@ class Script:
     def _set_xattr(self, change: tree.SetXattr, there: str) -> None:
         tree.require_settable(change.path, change.name)
         if change.value is None:
+            if change.name not in self._existing(change.path).xattrs:
+                raise GuestError(f"it has no attribute {change.name}", where=change.path)
             self._do(change.path, "ea_rm", there, quote(change.name, change.path))
         else:
             self._set_extended(change.path, there, {change.name: change.value})

@@ -30,7 +30,7 @@ XATTR = "security.selinux"
 # In the order in which libselinux reads them: later ones win.
 _FILES = ("file_contexts", "file_contexts.homedirs", "file_contexts.local")
 _KINDS = {"--": "file", "-d": "directory", "-l": "symlink", "-b": "other", "-c": "other", "-p": "other", "-s": "other"}
-_META = re.compile(r"[.^$?*+|\[({]")
+_PLAIN = re.compile(r"(?:[^\\.^$?*+|\[({]|\\.)*")
 _NONE = "<<none>>"
 _CONTEXT = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+(:[A-Za-z0-9_.,:-]+)?")
 
@@ -53,17 +53,24 @@ class Rule:
     exact: bool
 
 
-@dataclass(frozen=True)
 class Policy:
     """What a guest's policy says of files.
 
-    Attributes:
-        rules: in their order, later ones win.
+    Args:
+        rules: in their order; later ones win.
         aliases: paths that are treated as if they began with another path.
     """
 
-    rules: tuple[Rule, ...]
-    aliases: tuple[tuple[str, str], ...] = ()
+    def __init__(self, rules: Iterable[Rule], aliases: Sequence[tuple[str, str]] = ()) -> None:
+        self._aliases = aliases
+        self._exact: dict[str, list[Rule]] = {}
+        self._patterns: list[Rule] = []
+        self._by_folder: dict[str, list[Rule]] = {}
+        for rule in rules:
+            if rule.exact:
+                self._exact.setdefault(rule.stem, []).append(rule)
+            else:
+                self._patterns.append(rule)
 
     def label(self, path: str, kind: str) -> str | None:
         """Return the context of a real path; None where the policy has none.
@@ -72,22 +79,33 @@ class Policy:
             ValueError: a pattern that may match cannot be read.
         """
         path = self._without_alias(path)
-        for exact in (True, False):
-            for rule in reversed(self.rules):
-                if rule.exact == exact and rule.kind in (None, kind) and _matches(rule, path):
-                    return rule.context
+        for rule in reversed(self._exact.get(path, ())):
+            if rule.kind in (None, kind):
+                return rule.context
+        for rule in self._candidates(tree.parent(path)):
+            if rule.kind in (None, kind) and _matches(rule, path):
+                return rule.context
         return None
 
+    def _candidates(self, folder: str) -> list[Rule]:
+        """Return the patterns that can match what is in a folder, the last first: few of the thousands there are."""
+        if folder not in self._by_folder:
+            inside = folder.rstrip("/") + "/"
+            self._by_folder[folder] = [
+                rule
+                for rule in reversed(self._patterns)
+                if rule.stem.startswith(inside) or inside.startswith(rule.stem)
+            ]
+        return self._by_folder[folder]
+
     def _without_alias(self, path: str) -> str:
-        for prefix, other in self.aliases:
+        for prefix, other in self._aliases:
             if path == prefix or path.startswith(f"{prefix}/"):
                 return other + path[len(prefix) :]
         return path
 
 
 def _matches(rule: Rule, path: str) -> bool:
-    if rule.exact:
-        return rule.stem == path
     if not path.startswith(rule.stem):
         return False
     try:
@@ -117,7 +135,7 @@ def read_policy(view: View, name: str) -> Policy | None:
         return None
     rules = [rule for text in texts if text is not None for rule in parse_rules(text)]
     subs = (tree.read_text(view, f"{folder}/file_contexts.{file}") or "" for file in ("subs", "subs_dist"))
-    return Policy(tuple(rules), tuple(pair for text in subs for pair in parse_aliases(text)))
+    return Policy(rules, [pair for text in subs for pair in parse_aliases(text)])
 
 
 def parse_rules(text: str) -> list[Rule]:
@@ -134,14 +152,15 @@ def parse_rules(text: str) -> list[Rule]:
 
 
 def _rule(pattern: str, kind: str | None, context: str | None) -> Rule:
-    plain = re.sub(r"\\.", "xx", pattern)
-    special = _META.search(plain)
-    head = pattern[: special.start()] if special else pattern
-    if special and special.group() in "?*{":  # the character before it is part of what is special
+    plain = _PLAIN.match(pattern)
+    head = plain.group() if plain else ""
+    exact = len(head) == len(pattern)
+    if pattern[len(head) : len(head) + 1] in ("?", "*", "{"):  # the character before it is part of what is special
         head = head[: -2 if head[-2:-1] == "\\" else -1]
-    if "|" in re.sub(r"\([^()]*\)", "", plain):
+    if "|" in pattern and "|" in re.sub(r"\([^()]*\)", "", re.sub(r"\\.", "", pattern)):
         head = ""
-    return Rule(pattern, re.sub(r"\\(.)", r"\1", head), kind, context, special is None)
+    stem = re.sub(r"\\(.)", r"\1", head) if "\\" in head else head
+    return Rule(pattern, stem, kind, context, exact)
 
 
 def parse_aliases(text: str) -> list[tuple[str, str]]:

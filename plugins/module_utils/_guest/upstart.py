@@ -17,7 +17,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Vie
 
 _JOBS = "/etc/init"
 _OFF = "#voc-cluster: "
-_MANUAL = b"manual\n"
+_MANUAL = "manual\n"
 
 
 class Jobs:
@@ -26,14 +26,14 @@ class Jobs:
     def enable(self, plan: Plan, name: str) -> None:
         """Let a job start by the events that it names."""
         plan.remove(f"{_JOBS}/{name}.override")
-        _write(plan, name, with_start(_text(plan, name)))
+        plan.write_text(f"{_JOBS}/{name}.conf", with_start(_text(plan, name)))
 
     def disable(self, plan: Plan, name: str) -> None:
         """Let a job start by hand alone."""
         if _has_overrides(plan):
-            plan.write(f"{_JOBS}/{name}.override", _MANUAL)
+            plan.write_text(f"{_JOBS}/{name}.override", _MANUAL)
         else:
-            _write(plan, name, without_start(_text(plan, name)))
+            plan.write_text(f"{_JOBS}/{name}.conf", without_start(_text(plan, name)))
 
     def mask(self, plan: Plan, name: str) -> None:
         """Let a job not start; upstart has nothing stronger."""
@@ -83,11 +83,6 @@ def _has_overrides(view: View) -> bool:
 
 def _text(view: View, name: str) -> str:
     return tree.read_text(view, f"{_JOBS}/{name}.conf") or ""
-
-
-def _write(plan: Plan, name: str, text: str) -> None:
-    if text != _text(plan, name):
-        plan.write(f"{_JOBS}/{name}.conf", text.encode("utf-8", "surrogateescape"))
 
 
 __all__ = ["Jobs", "find_job", "with_start", "without_start"]

@@ -21,6 +21,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.login_defs impo
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 
 _DAY = 24 * 60 * 60
+_IN_SHADOW = "x"
 _NO_PASSWORD = "!"  # man 5 shadow: no password matches it
 # crypt(5): a method in dollar signs, BSDi's, the traditional one; or something that matches no password.
 _HASH = re.compile(r"\$[^:\n]+|_[./0-9A-Za-z]{19}|[./0-9A-Za-z]{13}|[!*][^:\n]*")
@@ -66,7 +67,7 @@ def ensure_user(plan: Plan, user: User, *, today: int | None = None) -> None:
     before = db.find(db.read(plan, db.PASSWD), db.PASSWD, user.name)
     fields = _new(plan, user) if before is None else _changed(plan, user, before)
     db.edit(plan, db.PASSWD, lambda text: db.with_entry(text, db.PASSWD, fields))
-    _set_password(plan, user, int(time.time() // _DAY) if today is None else today, new=before is None)
+    _set_password(plan, user, int(time.time() // _DAY) if today is None else today, before)
     _set_groups(plan, user)
     if before is None and not user.system:
         for kind, path in (("UID", db.SUBUID), ("GID", db.SUBGID)):
@@ -138,7 +139,7 @@ def _new(plan: Plan, user: User) -> list[str]:
     gid = _primary_group(plan, user, uid, defs, defaults.get("GROUP", "100"))
     home = user.home or f"{defaults.get('HOME', '/home').rstrip('/')}/{user.name}"
     shell = user.shell if user.shell is not None else defaults.get("SHELL", "/bin/sh")
-    password = "x" if db.is_there(plan, db.SHADOW) else _NO_PASSWORD
+    password = _IN_SHADOW if db.is_there(plan, db.SHADOW) else _NO_PASSWORD
     return [user.name, password, str(uid), str(gid), user.comment or "", home, shell]
 
 
@@ -156,6 +157,8 @@ def _changed(plan: Plan, user: User, before: list[str]) -> list[str]:
     name, password, uid, gid, comment, home, shell = before[:7]
     if not (db.is_id(uid) and db.is_id(gid)):
         raise GuestError(f"the entry of {name} is damaged", where=db.PASSWD, hint="remove the user first")
+    if db.is_there(plan, db.SHADOW) and (user.password is not None or user.locked is not None):
+        password = _IN_SHADOW
     return [
         name,
         password,
@@ -167,17 +170,19 @@ def _changed(plan: Plan, user: User, before: list[str]) -> list[str]:
     ]
 
 
-def _set_password(plan: Plan, user: User, today: int, *, new: bool) -> None:
+def _set_password(plan: Plan, user: User, today: int, before: list[str] | None) -> None:
     """Set what is wanted of the password, in shadow where the guest has that, else in passwd."""
+    if before is not None and user.password is None and user.locked is None:
+        return
     path = db.SHADOW if db.is_there(plan, db.SHADOW) else db.PASSWD
     if path == db.PASSWD and user.password is not None:
         plan.hide(path)
     fields = db.find(db.read(plan, path), path, user.name)
     if fields is None:
         fields = [user.name, _NO_PASSWORD, str(today), *_ages(plan, user), "", "", ""]
-    elif not new and user.password is None and user.locked is None:
-        return
-    wanted = _locked(_wanted(user, fields[1]), user)
+    # One that stands in passwd counts, whatever shadow says.
+    now = fields[1] if before is None or before[1] == _IN_SHADOW else before[1]
+    wanted = _locked(_wanted(user, now), user)
     if wanted != fields[1]:
         dated = [str(today)] if path == db.SHADOW else fields[2:3]
         fields = [fields[0], wanted, *dated, *fields[3:]]

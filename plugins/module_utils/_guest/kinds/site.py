@@ -22,7 +22,7 @@ def _hostname(plan: Plan, options: Options) -> None:
     names.set_hostname(plan, options["name"])
 
 
-def _host(plan: Plan, options: Options) -> None:
+def _hosts(plan: Plan, options: Options) -> None:
     names.set_host(plan, options["address"], options["names"] if options["state"] == "present" else [])
 
 
@@ -59,13 +59,13 @@ KINDS = (
         folders=("/etc",),
     ),
     Kind(
-        "host",
+        "hosts",
         {
             "type": "dict",
             "options": {"address": {"type": "str", "required": True}, "names": _WORDS, "state": _STATE},
             "required_if": [("state", "present", ("names",))],
         },
-        _host,
+        _hosts,
         folders=("/etc",),
     ),
     Kind(

@@ -92,7 +92,7 @@ def _change(plan: Plan, options: Options, edit: Callable[[str], str], *, create:
     after = edit(text or "")
     permissions = attributes(plan, path, options, Attributes())
     if after != text:
-        plan.write(path, after.encode("utf-8", "surrogateescape"), permissions)
+        plan.write_text(path, after, permissions)
     else:
         plan.set_attributes(path, permissions)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import typing as t
 from collections.abc import Callable
@@ -106,7 +107,10 @@ def test_what_the_guest_must_do_itself_is_said(pem: str) -> None:
 def test_bad_certificates_are_refused(pem: str, other: str) -> None:
     guest = _guest("el", "")
     broken = "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n"
-    for text in ("", "x", pem + other, f"-----BEGIN PRIVATE KEY-----\n{pem}", broken):
+    cut = base64.b64decode("".join(other.split("\n")[1:-2]))
+    nameless = base64.b64encode(cut.replace(b"\x0c\x05Other", b"\x0c\x05\xff\xff\xff\xff\xff")).decode()
+    no_text = f"-----BEGIN CERTIFICATE-----\n{nameless}\n-----END CERTIFICATE-----\n"
+    for text in ("", "x", pem + other, f"-----BEGIN PRIVATE KEY-----\n{pem}", broken, no_text):
         with pytest.raises(InputError):
             _do(guest, certificates.trust, "site", text)
     with pytest.raises(InputError, match="cannot be the name"):

@@ -92,7 +92,7 @@ def test_what_edits_made_is_gone_when_it_is_to_be_absent() -> None:
         {"user": {"name": "jobs", "state": "absent", "remove": True}},
         {"group": {"name": "cluster", "state": "absent"}},
         {"authorized_key": {"user": "grid", "key": "ssh-ed25519 AAAA", "state": "absent"}},
-        {"host": {"address": "10.0.0.1", "state": "absent"}},
+        {"hosts": {"address": "10.0.0.1", "state": "absent"}},
         {"ca_certificate": {"name": "site", "state": "absent"}},
     ]
     for edit in undo:
@@ -121,7 +121,7 @@ def test_permissions_below_a_directory_keep_their_modes() -> None:
     guest.add("/srv/a/b", "x", Attributes(0o600))
     guest.add("/srv/link", ("->", "/etc"))
     _do(guest, {"permissions": {"path": "/srv", "mode": "0700", "owner": "grid", "recurse": True}})
-    shown = {path: entry.attributes for path, (entry, *_) in guest.nodes.items() if path.startswith("/srv")}
+    shown = {path: entry.attributes for path, (entry, *_rest) in guest.nodes.items() if path.startswith("/srv")}
     assert shown == {
         "/srv": Attributes(0o700, 1001),
         "/srv/a": Attributes(0o755, 1001),

@@ -98,7 +98,7 @@ def test_labels_are_those_of_libselinux(
 
 @given(st.text(st.sampled_from("/etc(.*)?\\[|+:_ \t\n#<>-{}\udc80"), max_size=60), PATHS)
 def test_any_text_gives_a_policy_that_labels_or_says_that_it_cannot(text: str, path: str) -> None:
-    policy = selinux.Policy(tuple(selinux.parse_rules(text)), tuple(selinux.parse_aliases(text)))
+    policy = selinux.Policy(selinux.parse_rules(text), selinux.parse_aliases(text))
     try:
         label = policy.label(path, "file")
     except ValueError:

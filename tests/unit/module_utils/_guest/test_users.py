@@ -95,6 +95,16 @@ def test_a_password_is_locked_and_unlocked(guest: MemoryTree) -> None:
         _do(guest, User("root", locked=False))
 
 
+def test_a_password_in_passwd_is_locked_in_shadow(guest: MemoryTree) -> None:
+    """It would count, whatever shadow says."""
+    guest.add("/etc/passwd", FILES["/etc/passwd"] + f"old:{HASH}:1500:100::/:/bin/sh\nopen::1501:100::/:/bin/sh\n")
+    for name, locked in (("old", f"!{HASH}"), ("open", "!")):
+        assert _do(guest, User(name, locked=True))
+        assert (_line(guest, "/etc/passwd", name) or "").startswith(f"{name}:x:150")
+        assert _line(guest, "/etc/shadow", name) == f"{name}:{locked}:{TODAY}:0:365:7:::"
+        assert _do(guest, User(name, locked=True)) == 0
+
+
 def test_groups_replace_others_or_add_to_them(guest: MemoryTree) -> None:
     _do(guest, User("grid", groups=["adm"]))
     _do(guest, User("grid", groups=["users"], append=True))
@@ -126,7 +136,8 @@ def test_a_user_with_another_number_keeps_its_files(guest: MemoryTree) -> None:
     _do(guest, User("grid"))
     guest.add("/home/grid/roots", "x")
     _do(guest, User("grid", uid=2000))
-    owners = {path: entry.attributes.uid for path, (entry, *_) in guest.nodes.items() if path.startswith("/home/grid")}
+    homes = {path: node for path, node in guest.nodes.items() if path.startswith("/home/grid")}
+    owners = {path: entry.attributes.uid for path, (entry, *_rest) in homes.items()}
     assert owners.pop("/home/grid/roots") == 0
     assert owners.pop("/home/grid/link") == 0
     assert set(owners.values()) == {2000}
