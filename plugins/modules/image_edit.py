@@ -389,7 +389,7 @@ options:
             description: The login shell.
             type: str
           password:
-            description: The password's hash, as P(ansible.builtin.password_hash#filter) makes it, or V(*) for none.
+            description: The password's hash, as P(ansible.builtin.password_hash#filter) makes it. A new user has none.
             type: str
           password_lock:
             description: Whether no password matches.

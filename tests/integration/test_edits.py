@@ -166,3 +166,54 @@ def test_the_guests_own_programs_find_what_was_edited(
         assert ask(
             "systemctl is-enabled systemd-networkd serial-getty@ttyS1; systemctl is-enabled apt-daily.timer || :"
         )[:3] == ["enabled", "enabled", "masked"]
+
+
+AS_EDITS: list[dict[str, t.Any]] = [
+    {"group": {"name": "grid"}},
+    {"group": {"name": "daemons", "system": True}},
+    {"user": {"name": "jobs", "groups": ["users", "grid"], "comment": "Grid jobs"}},
+    {"user": {"name": "other", "uid": 4321, "group": "grid", "create_home": False, "password": "$6$a$b"}},
+    {"user": {"name": "condor", "system": True, "home": "/var/lib/condor", "create_home": False}},
+    {"user": {"name": "jobs", "groups": ["daemons"], "append": True}},
+    {"user": {"name": "other", "shell": "/bin/bash", "password_lock": True}},
+    {"user": {"name": "gone"}},
+    {"user": {"name": "gone", "state": "absent", "remove": True}},
+    {"group": {"name": "grid", "gid": 7000}},
+]
+AS_COMMANDS = """
+groupadd grid
+groupadd -r daemons
+useradd -m -G users,grid -c 'Grid jobs' jobs
+useradd -u 4321 -g grid -p '$6$a$b' other
+useradd -r -d /var/lib/condor condor
+usermod -a -G daemons jobs
+usermod -s /bin/bash -L other
+useradd -m gone
+userdel -r gone 2>/dev/null
+groupmod -g 7000 grid
+"""
+
+
+@pytest.mark.root
+def test_users_and_groups_are_those_that_the_guests_own_programs_make(
+    edit: Callable[..., dict[str, t.Any]], runner: Runner, sample: Path, tmp_path: Path
+) -> None:
+    trees = {}
+    for way in ("edits", "commands"):
+        image = tmp_path / f"{way}.img"
+        tool("cp", "--sparse=always", "--reflink=auto", sample, image)
+        if way == "edits":
+            edit(image, "ext", *AS_EDITS)
+        with mounted(runner, whole(image), "ext4") as root:
+            if way == "commands":
+                with sandbox(runner, root, network=False) as box:
+                    box.run(["/bin/sh", "-e", "-c", AS_COMMANDS])
+            files = [
+                Path(root) / path for path in ("etc/passwd", "etc/shadow", "etc/group", "etc/gshadow", "etc/subuid")
+            ]
+            homes = [*(Path(root) / "home").rglob("*")]
+            trees[way] = {path.relative_to(root): path.read_text().split("\n") for path in files} | {
+                path.relative_to(root): (path.lstat().st_mode, path.lstat().st_uid, path.lstat().st_gid)
+                for path in homes
+            }
+    assert trees["edits"] == trees["commands"]

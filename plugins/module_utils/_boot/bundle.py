@@ -146,12 +146,12 @@ def _read(file: t.BinaryIO, archive: str, where: str) -> Bundle:
         if path in files or path in links:
             raise _unsafe(f"it holds {member.name} twice", where)
         if member.kind == "directory":
-            folders |= _folders_to(path, manifest.kernel)
+            _add_folders(folders, path, manifest.kernel)
         elif member.kind == "symlink":
             links[path] = member.target
         else:
             files[path] = HostFile(archive, member.size, _digest(file, member, manifest, where), member.offset)
-        folders |= _folders_to(posixpath.dirname(path), manifest.kernel)
+        _add_folders(folders, posixpath.dirname(path), manifest.kernel)
     if manifest is None:
         raise _damaged(f"it has no {MANIFEST}", where)
     bundle = Bundle(manifest, files, links, frozenset(folders))
@@ -233,14 +233,12 @@ def _stays(name: str, target: str, top: str) -> bool:
     return not target.startswith("/") and ends.startswith(f"{top}/")
 
 
-def _folders_to(path: str, kernel: str) -> set[str]:
-    """Return a directory of the modules and those above it, up to the kernel's own."""
+def _add_folders(folders: set[str], path: str, kernel: str) -> None:
+    """Add a directory of the modules and those above it, up to the kernel's own, to those that are known."""
     top = f"/lib/modules/{kernel}"
-    found = set()
-    while path == top or path.startswith(f"{top}/"):
-        found.add(path)
+    while path not in folders and (path == top or path.startswith(f"{top}/")):
+        folders.add(path)
         path = posixpath.dirname(path)
-    return found
 
 
 def _digest(file: t.BinaryIO, member: Member, manifest: Manifest, where: str) -> str:

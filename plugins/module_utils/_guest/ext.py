@@ -229,6 +229,9 @@ class ExtTree(GuestTree):
         return len(self.listdir(path)) if entry.kind == "directory" else 0
 
     def _find(self, path: str) -> tuple[int, Entry] | None:
+        above, _slash, name = path.rpartition("/")
+        if path != "/" and (above or "/") in self._listings:
+            return self._listings[above or "/"].get(name)
         # No recursion: a link in the image can name a path of thousands of directories.
         found = self._list("/").get(".")
         if found is None:

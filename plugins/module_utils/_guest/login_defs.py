@@ -47,7 +47,8 @@ class LoginDefs:
     def free_id(self, kind: str, used: Collection[int], *, system: bool) -> int:
         """Return the number for a new user (``UID``) or group (``GID``).
 
-        As useradd does it: after the highest that is used, and of those of the system the highest that is free.
+        As useradd does it: above the highest that is used, and for the system below the lowest; where there is none,
+        the next that is free.
 
         Raises:
             GuestError: none is free.
@@ -61,7 +62,7 @@ class LoginDefs:
         if not inside and first <= last:
             return last if system else first
         if system:
-            candidates = [last, *(number - 1 for number in reversed(inside))]
+            candidates = [*(number - 1 for number in inside), last]
         else:
             candidates = [*(number + 1 for number in reversed(inside)), first]
         for number in candidates:

@@ -67,8 +67,8 @@ def fill(session: Session, volume: Volume, block_size: int, rooms: Sequence[Room
         ToolError: the room is not what was asked for.
     """
     written: list[str] = []
+    shown = session.ask([f"dump_extents -l {room.word}" for room in rooms])
     with open(volume.path, "r+b") as image:
-        shown = session.ask([f"dump_extents -l {room.word}" for room in rooms])
         for room, extents in zip(rooms, map(parse_extents, shown)):
             _require_exact(extents, room, volume, block_size)
             with open(room.source.path, "rb") as source:

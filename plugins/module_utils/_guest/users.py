@@ -114,7 +114,7 @@ def _require_possible(plan: Plan, user: User) -> None:
         if word is not None and re.search(r"[:\0-\x1f\x7f]", word):
             raise InputError(f"{word!r} cannot be written to {db.PASSWD}")
     if user.password == "":
-        raise InputError("an empty password would let everybody in", hint="give '*' for a user without a password")
+        raise InputError("an empty password would let everybody in", hint="leave it out for a user without one")
     if user.password is not None and not _HASH.fullmatch(user.password):
         raise InputError("the password is not a hash", hint="make one, for example with the filter password_hash")
     if user.uid is not None:

@@ -390,9 +390,20 @@ def verify(runner: Runner, volume: Volume) -> None:
 
 
 def resize(runner: Runner, volume: Volume) -> None:
-    """Make an ext filesystem that has just been checked as large as its region, which begins its file."""
+    """Make an ext filesystem that has just been checked as large as its region.
+
+    If it does not begin its file, it must now lie in the first `size` bytes of it: resize2fs
+    cuts a regular file that is longer than the filesystem will be to that size, wherever the
+    filesystem begins. One that is not longer is left alone and written to behind its end
+    (e2fsprogs 1.47, resize/main.c).
+    """
+    if volume.offset:
+        block = require_ext(volume).block_size or 1
+        os.truncate(volume.path, volume.size // block * block)
     sectors = volume.size // 512
     runner.run(["resize2fs", volume.e2fs_name, f"{sectors}s"], limits=TRANSFORM)
+    if volume.offset:
+        os.truncate(volume.path, volume.offset + volume.size)
 
 
 def make_fat(runner: Runner, volume: Volume, label: str, sector_size: int) -> None:

@@ -26,7 +26,8 @@ def test_new_numbers_follow_the_highest_and_those_of_the_system_go_down() -> Non
     assert defs.free_id("UID", {0, 1000, 1004}, system=False) == 1005
     assert defs.free_id("UID", {0, 1000, 60000}, system=False) == 1001
     assert defs.free_id("UID", {0, 1, 1000}, system=True) == 999
-    assert defs.free_id("UID", {999, 998, 120}, system=True) == 997
+    assert defs.free_id("UID", {998, 990}, system=True) == 989
+    assert defs.free_id("UID", {999, 998, 101}, system=True) == 997
     assert LoginDefs({"UID_MIN": "500"}).free_id("UID", {0}, system=True) == 499
 
 
