@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
@@ -247,6 +247,27 @@ def test_both_drivers_leave_the_same_tree(
     assert [seen[0][path][4] for path in (".", "etc", "many", "shared", "etc/host")] == ["new"] * 5
 
 
+def test_large_directories_are_listed_and_removed(runner: Runner, tmp_path: Path) -> None:
+    """So large that their index has two levels."""
+    image, names = tmp_path / "image", {f"a name of some length {number}" for number in range(8000)}
+    tool("mke2fs", "-q", "-F", "-t", "ext4", "-b", "1024", "-N", "9000", image, "32M")
+    with mounted(runner, whole(image), "ext4") as root:
+        (Path(root) / "large").mkdir()
+        for name in names:
+            (Path(root) / "large" / name).touch()
+    assert "Indirect levels: 1" in tool("debugfs", "-R", "htree_dump /large", image)
+    for driver in ("ext", "mounted"):
+        copy = Path(shutil.copyfile(image, tmp_path / driver))
+        with opened(runner, copy, driver) as files:
+            assert set(files.listdir("/large")) == names
+            assert files.lstat("/large/a name of some length 77")
+            plan = Plan(files)
+            plan.remove("/large")
+            plan.apply()
+            assert files.listdir("/") == ["lost+found"]
+        tool("e2fsck", "-f", "-n", copy)
+
+
 def _usage(image: Path) -> list[str]:
     """Return how many inodes the filesystem has and counts as free."""
     return [line for line in tool("dumpe2fs", "-h", image).splitlines() if line.startswith(("Free inodes:", "Inode c"))]
@@ -313,6 +334,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES)
+@example([[("symlink", "/a", "x")], [("remove", "/a"), ("write", "/a/b", b"", None)]])
+@example([[("write", "/a", b"", None), ("set_xattr", "/a", "user.a", b""), ("symlink", "/a", "/a")]])
 def test_any_changes_leave_the_same_tree(
     runner: Runner, empty: Path, tmp_path: Path, batches: list[list[tuple]]
 ) -> None:
