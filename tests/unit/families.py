@@ -278,7 +278,7 @@ def _el_sysv(release: str, version: str, kernel: str, initramfs: str, glibc: str
             f"{library}/libc-{glibc}.so": "",
             "/sbin/init": "",
             **(
-                {"/sbin/initctl": "", "/etc/init/rc.conf": ""}
+                {"/sbin/initctl": "", "/etc/init/rc.conf": "", "/etc/dhcp": None}
                 if init == "upstart"
                 else {"/etc/inittab": "id:3:initdefault:\n"}
             ),
@@ -332,6 +332,7 @@ def _el(name: str, version: str, systemd: int, kernel: str, network: str, python
     scripts: Files = {
         "/usr/sbin/ifup": "",
         "/usr/sbin/dhclient": "",
+        "/etc/dhcp": None,
         "/etc/init.d": ("->", "rc.d/init.d"),
         "/etc/rc.d/init.d/network": "",
         **{f"/etc/rc.d/rc{level}.d/S10network": ("->", "../init.d/network") for level in (2, 3, 4, 5)},

@@ -31,12 +31,13 @@ def unit_name(name: str) -> str:
 
 
 def find_unit(view: View, unit: str) -> str | None:
-    """Return the path of a unit's file in the guest, that of its template for an instance, or None."""
+    """Return the path of a unit's file in the guest, that of its template for an instance, or None; a mask is none."""
     template = template_of(unit)
     for name in (unit, template) if template else (unit,):
         for folder in _FOLDERS:
             path = f"{folder}/{name}"
-            if tree.lookup(view, path)[1]:
+            real, entry = tree.lookup(view, path)
+            if entry and real != _NULL:
                 return path
     return None
 
@@ -74,7 +75,7 @@ def _enable(plan: Plan, unit: str, seen: set[str]) -> None:
     if unit in seen:
         return
     seen.add(unit)
-    if _is_masked(plan, unit):
+    if is_masked(plan, unit):
         plan.remove(f"{ADMIN_FOLDER}/{unit}")
     path = find_unit(plan, unit)
     if path is None:
@@ -143,11 +144,12 @@ def mask(plan: Plan, unit: str) -> None:
 
 def unmask(plan: Plan, unit: str) -> None:
     """Take back `mask`."""
-    if _is_masked(plan, unit):
+    if is_masked(plan, unit):
         plan.remove(f"{ADMIN_FOLDER}/{unit}")
 
 
-def _is_masked(view: View, unit: str) -> bool:
+def is_masked(view: View, unit: str) -> bool:
+    """Say whether `mask` was done."""
     real = tree.resolve(view, f"{ADMIN_FOLDER}/{unit}", follow=False)
     entry = view.lstat(real)
     return bool(entry and entry.kind == "symlink" and view.readlink(real) == _NULL)
@@ -190,6 +192,7 @@ __all__ = [
     "enable",
     "find_unit",
     "install_section",
+    "is_masked",
     "mask",
     "template_of",
     "unit_name",

@@ -22,8 +22,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Vie
 
 _CLIENTS = ("dhclient", "udhcpc", "pump", "dhcpcd", "dhcpcd5")
 _FOLDERS = ("/sbin", "/usr/sbin", "/bin", "/usr/bin")
-# Debian since 7 and EL since 6, Debian 6, EL 5.
-_DHCLIENT_PATHS = ("/etc/dhcp/dhclient.conf", "/etc/dhcp3/dhclient.conf", "/etc/dhclient.conf")
+# Debian since 7 and EL since 6, Debian 6; before, and in EL 5, it was in /etc itself.
+_DHCLIENT_FOLDERS = ("/etc/dhcp", "/etc/dhcp3")
 _DHCPCD_PATH = "/etc/dhcpcd.conf"
 _UDHCPC_PATH = "/etc/udhcpc/udhcpc.conf"
 _MARKERS = Markers.of("# {mark} voc.cluster network")
@@ -38,7 +38,8 @@ def configure(plan: Plan, settings: Settings) -> None:
     """Tell every client of the guest what is wanted."""
     found = installed(plan)
     if "dhclient" in found:
-        path = next((path for path in _DHCLIENT_PATHS if tree.exists(plan, path)), _DHCLIENT_PATHS[0])
+        folder = next((folder for folder in _DHCLIENT_FOLDERS if tree.exists(plan, folder)), "/etc")
+        path = f"{folder}/dhclient.conf"
         plan.write(path, dhclient(tree.read_text(plan, path) or "", settings).encode("utf-8", "surrogateescape"))
     # The older ones have neither this file nor another default.
     if tree.exists(plan, _DHCPCD_PATH):

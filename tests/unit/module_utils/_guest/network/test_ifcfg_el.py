@@ -31,7 +31,8 @@ def test_the_first_interface_asks_with_its_mac_and_is_tied_to_none(name: str) ->
     assert guest.lstat(f"{FOLDER}/ifcfg-ens192") is None
     assert guest.lstat(f"{FOLDER}/ifcfg-lo")
     assert guest.text("/etc/sysconfig/network").startswith("NETWORKING=yes\n")
-    assert "send dhcp-client-identifier = hardware;" in guest.text("/etc/dhcp/dhclient.conf")
+    client = "/etc/dhclient.conf" if name == "el5" else "/etc/dhcp/dhclient.conf"
+    assert "send dhcp-client-identifier = hardware;" in guest.text(client)
     assert names.are_kernels_own(guest) == (name == "el7")
 
 
