@@ -52,6 +52,11 @@ _RESOLVER = "/etc/resolv.conf"
 _NO_SERVICES = StandIn("/usr/sbin/policy-rc.d", b"#!/bin/sh\nexit 101\n", 0o755)
 _OBEYS_POLICY = "/usr/bin/dpkg"
 
+# A plugin of rpm 4.19 and newer wants namespaces for scripts, and no script runs when it gets none.
+_RPM_MACROS = "/root/.rpmmacros"
+_NO_NAMESPACES = b"%__transaction_unshare %{nil}\n"
+_WANTS_NAMESPACES = "/usr/lib/rpm/macros.d/macros.transaction_unshare"
+
 # The descriptors by which bwrap reads files; POSIX shells open those up to 9.
 _VARIABLES, _FILTER, _FIRST_STAND_IN = 3, 4, 5
 
@@ -64,6 +69,7 @@ class Sandbox:
         network: the path of the network namespace that they are in; None for one without any way out.
         folders: the guest's folders that are covered by empty ones: real paths, and permission bits.
         stand_ins: what is mounted over the guest's own files.
+        given: files and folders of the builder's that can be read, and the paths at which they are seen.
     """
 
     runner: Runner
@@ -71,6 +77,7 @@ class Sandbox:
     network: str | None = None
     folders: tuple[tuple[str, str], ...] = ()
     stand_ins: tuple[StandIn, ...] = ()
+    given: tuple[tuple[str, str], ...] = ()
 
     def run(
         self,
@@ -124,6 +131,7 @@ class Sandbox:
             *("--bind", self.root, "/", "--dev", "/dev", "--proc", "/proc"),
             *(word for path in _KERNEL_SETTINGS for word in ("--ro-bind-try", path, path)),
             *(word for path, mode in self.folders for word in ("--perms", mode, "--tmpfs", path)),
+            *(word for source, path in self.given for word in ("--ro-bind", source, path)),
             *self._stand_in_options(),
             *("--cap-drop", "ALL"),
             *(word for capability in _CAPABILITIES for word in ("--cap-add", capability)),
@@ -137,12 +145,16 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox(runner: Runner, root: str, *, network: bool) -> Iterator[Sandbox]:
+def sandbox(runner: Runner, root: str, *, network: bool, given: Sequence[tuple[str, str]] = ()) -> Iterator[Sandbox]:
     """Prepare a mounted guest for running its programs; nothing of the preparation stays.
 
     Where the network is asked for it leads outside by the builder's, and the guest's programs
     see a resolver that works there. Services are not started. Both files are mounted over the
     guest's own, which are never written.
+
+    Args:
+        given: files and folders of the builder's that can be read, and the paths at which they are seen: at or
+            below `given_folder`, in the order in which they are mounted.
 
     Raises:
         GuestError: the guest lacks a folder that programs need, or has something else in its place.
@@ -151,15 +163,37 @@ def sandbox(runner: Runner, root: str, *, network: bool) -> Iterator[Sandbox]:
     """
     files = MountedTree(root)
     folders = tuple(_folders(files))
-    forget(files, [_RESOLVER, _NO_SERVICES.path])
-    wanted = [_NO_SERVICES] if system.exists(files, _OBEYS_POLICY) else []
+    forget(files, [_RESOLVER, _RPM_MACROS, _NO_SERVICES.path])
     with ExitStack() as stack:
-        if network:
-            with open(_RESOLVER, encoding="utf-8", errors="replace") as file:
-                wanted.append(StandIn(_RESOLVER, resolver(file.read()).encode()))
+        wanted = _stand_ins(files, network)
         stand_ins = stack.enter_context(places(files, wanted, [real for real, _mode in folders]))
         path = stack.enter_context(user_network(runner)) if network else None
-        yield Sandbox(runner, root, path, folders, tuple(stand_ins))
+        yield Sandbox(runner, root, path, folders, tuple(stand_ins), tuple(given))
+
+
+def given_folder(root: str) -> str:
+    """Return a path at which a guest's programs can be given something; nothing stands there in the guest.
+
+    Raises:
+        GuestError: the guest has neither /run nor /tmp.
+    """
+    for real, _mode in _folders(MountedTree(root)):
+        return f"{real}/voc-cluster"
+    raise GuestError("the guest has neither /run nor /tmp", hint="make one of them")
+
+
+def _stand_ins(files: GuestTree, network: bool) -> list[StandIn]:
+    """Return what a guest's programs shall see in place of its own files."""
+    wanted = []
+    if system.exists(files, _OBEYS_POLICY):
+        wanted.append(_NO_SERVICES)
+    if system.exists(files, _WANTS_NAMESPACES):
+        own = (tree.read_text(files, _RPM_MACROS) or "").encode("utf-8", "surrogateescape")
+        wanted.append(StandIn(_RPM_MACROS, own + b"\n" + _NO_NAMESPACES))
+    if network:
+        with open(_RESOLVER, encoding="utf-8", errors="replace") as file:
+            wanted.append(StandIn(_RESOLVER, resolver(file.read()).encode()))
+    return wanted
 
 
 def _folders(files: GuestTree) -> Iterator[tuple[str, str]]:
@@ -198,4 +232,4 @@ def _proxies() -> dict[str, str]:
     return {name: os.environ[name] for name in _PROXIES if name in os.environ}
 
 
-__all__ = ["GUEST_PROGRAMS", "Sandbox", "sandbox"]
+__all__ = ["GUEST_PROGRAMS", "Sandbox", "given_folder", "sandbox"]
