@@ -238,7 +238,8 @@ def test_sources_that_are_gone_are_one_clear_sentence(sample: Path, runner: Runn
 
 
 def test_a_command_is_the_guests_own(guest: Path, run: Run) -> None:
-    script = 'id -un; echo "$HOME $GIVEN"; pwd; cat; tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d " "; echo oops >&2; exit 3'
+    networks = "tail -n +3 /proc/net/dev | tr -d ' ' | cut -d: -f1"
+    script = f'id -un; echo "$HOME $GIVEN"; pwd; cat; {networks}; echo oops >&2; exit 3'
     result = run(
         "image_command",
         image=str(guest),

@@ -29,6 +29,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._packages.model import
 STATUS = "/var/lib/dpkg/status"
 ARCHIVES = "/var/cache/apt/archives"
 _SOURCES = "/etc/apt/sources.list.d"
+# What is read of the site's repositories; it would count in later runs, whoever signed it then.
+_LISTS = "/var/lib/apt/voc-cluster-lists"
+_REMOVE_LISTS = Step(("rm", "-rf", _LISTS))
 
 _INSTALLED = "ok installed"  # after what is wanted of it: install, or hold
 _OPTIONS = (
@@ -55,7 +58,7 @@ class Apt(Manager):
         return parse_status(tree.read_text(view, STATUS) or "")
 
     def recover(self) -> list[Step]:
-        return [Step(("dpkg", "--force-confdef", "--force-confold", "--configure", "-a"))]
+        return [Step(("dpkg", "--force-confdef", "--force-confold", "--configure", "-a")), _REMOVE_LISTS]
 
     def site(self, repositories: Sequence[Repository], view: View, folder: str) -> Site:
         if not repositories:
@@ -63,7 +66,8 @@ class Apt(Manager):
         names = [name for name in tree.names_in(view, _SOURCES) if re.fullmatch(r"[\w.-]+\.(list|sources)", name)]
         files = {f"sources/voc-{one.name}.list": _source(one, folder).encode() for one in repositories}
         links = {f"sources/{name}": f"{_SOURCES}/{name}" for name in names}
-        return Site(("-o", f"Dir::Etc::SourceParts={folder}/sources"), files, links)
+        options = ("-o", f"Dir::Etc::SourceParts={folder}/sources", "-o", f"Dir::State::Lists={_LISTS}")
+        return Site(options, files, links)
 
     def refresh(self, site: Site) -> list[Step]:
         return [Step(("apt-get", *_OPTIONS, *site.options, "update"), network=True)]
@@ -92,7 +96,7 @@ class Apt(Manager):
         return Step((words[0], "--print-uris", "-o", "Acquire::ForceHash=SHA256", *words[1:]))
 
     def clean(self) -> list[Step]:
-        return [Step(("apt-get", "clean"))]
+        return [Step(("apt-get", "clean")), _REMOVE_LISTS]
 
     def is_version(self, version: str, wanted: str) -> bool:
         return fnmatch.fnmatchcase(version, wanted)  # as apt itself takes it

@@ -131,7 +131,9 @@ def test_the_sites_repositories_stand_beside_the_guests_own() -> None:
     line = b"deb [signed-by=/run/x/keys/site.asc] https://p.example/debian trixie main contrib\n"
     assert site.files == {"sources/voc-site.list": line}
     assert site.links == {"sources/debian.sources": "/etc/apt/sources.list.d/debian.sources"}
-    assert Apt("apt").refresh(site)[0].argv[-3:] == ("-o", "Dir::Etc::SourceParts=/run/x/sources", "update")
+    argv = Apt("apt").refresh(site)[0].argv
+    assert "Dir::Etc::SourceParts=/run/x/sources" in argv
+    assert [word for word in argv if word.startswith("Dir::State::Lists=")]
 
 
 def test_a_repository_without_a_key_is_trusted_by_name() -> None:
