@@ -131,8 +131,10 @@ def summary(inspection: Inspection) -> list[str]:
 
 
 def _describe(guest: Guest) -> list[str]:
-    words = (guest.name or guest.id or "unknown system", guest.architecture, guest.init, guest.package_manager)
-    network = ", ".join(guest.network_stacks) or "none"
+    init = f"{guest.init} {guest.init_version}" if guest.init_version else guest.init
+    words = (guest.name or guest.id or "unknown system", guest.architecture, init, guest.package_manager)
+    others = ", ".join(name for name in guest.network_stacks if name != guest.network)
+    network = (guest.network or "none in charge") + (f" (also installed: {others})" if others else "")
     kernels = ", ".join(kernel.version for kernel in guest.kernels) or "none"
     return [
         ", ".join(word for word in words if word),

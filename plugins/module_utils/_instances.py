@@ -166,7 +166,7 @@ def _integer(variables: Variables, name: str) -> int | None:
 
 def _integers(variables: Variables, name: str) -> tuple[int, ...]:
     value = variables.get(name) or ()
-    if not isinstance(value, (list, tuple)) or not all(type(item) is int for item in value):
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, int) for item in value):
         raise InputError(f"{name} is {value!r}, which is no list of numbers", hint="write it like [12, 8]")
     return tuple(value)
 

@@ -24,6 +24,7 @@ import shutil
 import time
 import typing as t
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -195,9 +196,11 @@ def _fill(runner: Runner, image: str, folder: str, identity: str, order: Order) 
     path = os.path.join(folder, name)
     convert(runner, image, path, order.output, declared="raw")
     os.chmod(path, 0o444)
-    blocks.sync_file(path)
-    with open(path, "rb") as file:
+    # While the disk writes, a processor has nothing to do.
+    with ThreadPoolExecutor(1) as pool, open(path, "rb") as file:
+        written = pool.submit(blocks.sync_file, path)
         sha256 = _sha256(file, runner.progress)
+        written.result()
     manifest = Manifest(
         name=order.name,
         id=identity,

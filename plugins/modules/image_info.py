@@ -117,7 +117,12 @@ filesystems:
       type: ext4
       uuid: 0f2c4a6e-0000-4000-8000-000000000001
 guest:
-  description: What the files say about the system, when the image is raw and its root filesystem could be read.
+  description:
+    - What the files say about the system, when the image is raw and its root filesystem could be read.
+    - Of the C(network_stacks) that are installed, C(network) is the one that is in charge; V(none) when none is started
+      at boot. The C(init_version) is systemd's.
+    - C(boot_entries) says whether there are entries of the Boot Loader Specification. C(glibc) is told by the names of
+      files, which later ones than 2.33 do not have.
   returned: success
   type: dict
   sample:
@@ -127,11 +132,16 @@ guest:
     architecture: x86_64
     package_manager: apt
     init: systemd
-    network_stacks: [networkd]
+    init_version: 257
+    network_stacks: [ifupdown, networkd]
+    network: ifupdown
     kernels: []
     boot_loader: grub2
+    boot_entries: false
     python: /usr/bin/python3
     cloud_init: false
+    selinux: null
+    glibc: null
     fstab: [{source: /dev/xvda1, path: /, type: ext4, options: [defaults], dump: 0, check: 1}]
 firmware:
   description:
@@ -163,8 +173,8 @@ summary:
   sample:
     - partition, 1024 MiB
     - ext4 'root', 208 MiB of 973 MiB used
-    - Debian GNU/Linux 13 (trixie), x86_64, systemd, apt
-    - "network: networkd; boot loader: none; Python: none"
+    - Debian GNU/Linux 13 (trixie), x86_64, systemd 257, apt
+    - "network: none in charge (also installed: networkd); boot loader: none; Python: none"
     - "kernels: none"
     - "to boot it lacks: partition table, boot loader, kernel"
 """

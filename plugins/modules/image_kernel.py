@@ -85,7 +85,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._boot import bundle
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import selinux, system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ARGUMENT_SPEC, locate, open_guest
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
@@ -102,6 +102,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
             if not options["force"]:
                 bundle.require_match(kernel.manifest, system.inspect(files), image)
             plan = bundle.plan_install(files, kernel)
+            selinux.label_new(plan)
             changes = plan.changes()
             for place in spread.places:
                 own = [change for change in changes if spread.holding(change.path) is place]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -43,7 +44,7 @@ class MemoryTree(GuestTree):
         if content is None:
             self.nodes[path] = (Entry("directory", attributes or Attributes(0o755)), b"", "")
         elif isinstance(content, tuple):
-            self.nodes[path] = (Entry("symlink", Attributes(0o777), len(content[1])), b"", content[1])
+            self.nodes[path] = (Entry("symlink", Attributes(0o777), len(os.fsencode(content[1]))), b"", content[1])
         else:
             data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
             self.nodes[path] = (Entry("file", attributes or Attributes(), len(data)), data, "")
@@ -87,7 +88,9 @@ class MemoryTree(GuestTree):
                 self.add(change.path, change.content, change.attributes)
             elif isinstance(change, PutHostFile):
                 assert change.replaces == (change.path in self.nodes)
-                self.add(change.path, Path(change.source.path).read_bytes(), change.attributes)
+                source = change.source
+                content = Path(source.path).read_bytes()[source.offset : source.offset + source.size]
+                self.add(change.path, content, change.attributes)
             elif isinstance(change, PutDirectory):
                 assert change.path not in self.nodes
                 self.add(change.path, None, change.attributes)
@@ -104,7 +107,7 @@ class MemoryTree(GuestTree):
 
     def text(self, path: str) -> str:
         """Return a file's content for a comparison."""
-        return self.read(path).decode()
+        return self.read(path).decode("utf-8", "surrogateescape")
 
     def _is_reached(self, path: str) -> bool:
         """Say whether only directories lead there; like the drivers, no link is followed."""

@@ -15,7 +15,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._boot import esp, grub
 from ansible_collections.voc.cluster.plugins.module_utils._boot.grub import BootLoader, Home
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, places, system, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, places, selinux, system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate
 from ansible_collections.voc.cluster.plugins.module_utils._guest.fstab import FstabEntry
 from ansible_collections.voc.cluster.plugins.module_utils._guest.places import Spread
@@ -139,6 +139,8 @@ def plan_boot(
     plan = Plan(files)
     config = grub.config(kernels, disk.home, command_line, guest.name or "Linux")
     plan.write(grub.CONFIG_PATH, config.encode("utf-8", "surrogateescape"))
+    switched_off = _adapt_fstab(plan, disk)
+    selinux.label_new(plan)
     return BootPlan(
         runner=runner,
         image=disk.image,
@@ -146,7 +148,7 @@ def plan_boot(
         loaders=loaders,
         kernel=kernels[0],
         command_line=command_line,
-        switched_off=_adapt_fstab(plan, disk),
+        switched_off=switched_off,
     )
 
 

@@ -44,7 +44,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Pla
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Guest
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import HostFile
 from ansible_collections.voc.cluster.plugins.module_utils._image import compression
-from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import require_space
+from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import copy_out, require_space
 from ansible_collections.voc.cluster.plugins.module_utils._image.probe import probe
 
 MANIFEST = "manifest.json"
@@ -83,7 +83,7 @@ class Bundle:
     """A bundle that was unpacked and found whole; all paths are the guest's.
 
     Attributes:
-        files: where each file waits on the builder.
+        files: where the content of each file is in the archive, which waits on the builder.
         links: where each symbolic link points; always into the modules' own folder.
         folders: every directory of the modules.
     """
@@ -100,25 +100,23 @@ class Bundle:
 
 
 def unpack(runner: Runner, path: str, folder: str) -> Bundle:
-    """Unpack a bundle into an empty folder, under names of our own.
+    """Unpack a bundle's archive into an empty folder, and check it.
 
     Raises:
         DamagedImageError: it is cut short, or differs from its manifest.
         UnsafeImageError: it holds something that no kernel needs, or too much.
     """
     found = probe(path)
-    archive = path
+    archive = os.path.join(folder, "archive")
+    with open(archive, "xb") as copy:
+        if not found.compression:
+            size = os.stat(path).st_size
+            require_space(folder, size, runner.reserve)
+            copy_out(path, 0, size, copy.fileno())
     if found.compression:
-        archive = os.path.join(folder, "archive")
-        with open(archive, "xb"):
-            pass
         _decompress(runner, path, found.compression, archive)
-    require_space(folder, os.stat(archive).st_size, runner.reserve)
     with open(archive, "rb") as file:
-        bundle = _read(file, path, folder)
-    if found.compression:
-        os.unlink(archive)
-    return bundle
+        return _read(file, archive, path)
 
 
 def _decompress(runner: Runner, path: str, kind: str, target: str) -> None:
@@ -130,8 +128,8 @@ def _decompress(runner: Runner, path: str, kind: str, target: str) -> None:
         raise DamagedImageError(error.found, where=path, hint="make or fetch the bundle again") from None
 
 
-def _read(file: t.BinaryIO, where: str, folder: str) -> Bundle:
-    """Check an archive's members one by one, and copy the content of its files into a folder."""
+def _read(file: t.BinaryIO, archive: str, where: str) -> Bundle:
+    """Check the members of an open archive one by one; their content stays where it is in there."""
     manifest: Manifest | None = None
     files: dict[str, HostFile] = {}
     links: dict[str, str] = {}
@@ -148,12 +146,12 @@ def _read(file: t.BinaryIO, where: str, folder: str) -> Bundle:
         if path in files or path in links:
             raise _unsafe(f"it holds {member.name} twice", where)
         if member.kind == "directory":
-            folders |= _folders_to(path, manifest.kernel)
+            _add_folders(folders, path, manifest.kernel)
         elif member.kind == "symlink":
             links[path] = member.target
         else:
-            files[path] = _copy_out(file, member, manifest, where, os.path.join(folder, str(count)))
-        folders |= _folders_to(posixpath.dirname(path), manifest.kernel)
+            files[path] = HostFile(archive, member.size, _digest(file, member, manifest, where), member.offset)
+        _add_folders(folders, posixpath.dirname(path), manifest.kernel)
     if manifest is None:
         raise _damaged(f"it has no {MANIFEST}", where)
     bundle = Bundle(manifest, files, links, frozenset(folders))
@@ -235,32 +233,29 @@ def _stays(name: str, target: str, top: str) -> bool:
     return not target.startswith("/") and ends.startswith(f"{top}/")
 
 
-def _folders_to(path: str, kernel: str) -> set[str]:
-    """Return a directory of the modules and those above it, up to the kernel's own."""
+def _add_folders(folders: set[str], path: str, kernel: str) -> None:
+    """Add a directory of the modules and those above it, up to the kernel's own, to those that are known."""
     top = f"/lib/modules/{kernel}"
-    found = set()
-    while path == top or path.startswith(f"{top}/"):
-        found.add(path)
+    while path not in folders and (path == top or path.startswith(f"{top}/")):
+        folders.add(path)
         path = posixpath.dirname(path)
-    return found
 
 
-def _copy_out(file: t.BinaryIO, member: Member, manifest: Manifest, where: str, target: str) -> HostFile:
+def _digest(file: t.BinaryIO, member: Member, manifest: Manifest, where: str) -> str:
+    """Return the sha256 of a member's content, which is that of the manifest."""
     digest = hashlib.sha256()
     file.seek(member.offset)
     left = member.size
-    with open(target, "xb") as copy:
-        while left:
-            piece = file.read(min(left, _PIECE))
-            if not piece:
-                raise _damaged("the archive became shorter while it was read", where)
-            digest.update(piece)
-            copy.write(piece)
-            left -= len(piece)
+    while left:
+        piece = file.read(min(left, _PIECE))
+        if not piece:
+            raise _damaged("the archive became shorter while it was read", where)
+        digest.update(piece)
+        left -= len(piece)
     expected = manifest.files.get(member.name.removeprefix("./"))
     if digest.hexdigest() != expected:
         raise _damaged(f"{member.name} differs from the manifest", where)
-    return HostFile(target, member.size, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def _check(bundle: Bundle, where: str) -> None:

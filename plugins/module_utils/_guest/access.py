@@ -16,13 +16,13 @@ from dataclasses import replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import batch, fstab, root, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import batch, fstab, root, selinux, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.composed import ComposedTree, UnreachableTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.kernels import PREFIXES
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree, mounted
 from ansible_collections.voc.cluster.plugins.module_utils._guest.places import Place, Spread, from_fstab
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan, result
-from ansible_collections.voc.cluster.plugins.module_utils._guest.system import KERNEL_PREFIX
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
@@ -78,7 +78,7 @@ def _boot_by_kernel(runner: Runner, regions: Sequence[Region]) -> list[Place]:
 
 
 def _has_kernel(view: tree.View, folder: str) -> bool:
-    return any(name.startswith(KERNEL_PREFIX) for name in tree.names_in(view, folder))
+    return any(name.startswith(PREFIXES) for name in tree.names_in(view, folder))
 
 
 @contextmanager
@@ -161,6 +161,7 @@ def change_guest(
     with locked(spread.image), open_guest(runner, spread, options["access"], writable=apply) as files:
         plan = Plan(files)
         fill(plan)
+        selinux.label_new(plan)
         outcome = result(plan)
         if apply:
             plan.apply()

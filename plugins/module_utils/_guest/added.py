@@ -69,7 +69,7 @@ def _write(plan: Plan, entries: list[fstab.FstabEntry]) -> None:
     text = tree.read_text(plan, fstab.PATH) or ""
     for entry in entries:
         text = fstab.with_entry(text, entry)
-    plan.write(fstab.PATH, text.encode("utf-8", "surrogateescape"))
+    plan.write_text(fstab.PATH, text)
 
 
 def _maker(path: str) -> Callable[[Plan], None]:

@@ -8,15 +8,16 @@
 
 debugfs keeps no journal, and e2fsck cannot know what a half-done batch was to
 be. So the filesystem is marked as not clean before a batch, and what the batch
-overwrites goes to an undo file beside the image. The batch's last command marks
-it as clean again: libext2fs writes the superblock after all else. Whoever opens
-a working image to change it lets `repair` look first.
+overwrites goes to an undo file beside the image, but for blocks that were free and
+get the content of files. The batch's last command marks it as clean again: libext2fs
+writes the superblock after all else. Whoever opens a working image to change it lets
+`repair` look first.
 """
 
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Callable
 from contextlib import suppress
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Runner
@@ -24,23 +25,25 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     DamagedImageError,
     SpaceError,
     ToolError,
-    printable,
 )
+from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import ComplaintError, Session, complaints
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, check, identify
 
-# The last command of a batch, unless e2fsck is to mark it.
-MARK_CLEAN = "set_super_value state 1"
+_MARK_CLEAN = "set_super_value state 1"
 _MARK_CHANGING = "set_super_value state 0"
+_FULL = "Could not allocate"  # a block, or an inode
 
 _FAR = 64 << 10  # bytes: the largest block of ext
 _NOTHING_KEPT = b"nothing was kept\n"
 _AGAIN = "make the working image from its source again"
 
-_BANNER = re.compile(r"^debugfs \d")
 
+def run(runner: Runner, volume: Volume, work: Callable[[Session], None], *, whole: bool = True) -> None:
+    """Let debugfs change an ext filesystem that is clean.
 
-def run(runner: Runner, volume: Volume, script: str) -> None:
-    """Let debugfs do a file of commands on an ext filesystem that is clean.
+    Args:
+        work: is given the debugfs that does it.
+        whole: whether the filesystem is one as a whole then; otherwise e2fsck has to follow, which marks it.
 
     Raises:
         SpaceError: the image is full. It is as it was, or marked where that cannot be.
@@ -48,16 +51,22 @@ def run(runner: Runner, volume: Volume, script: str) -> None:
     """
     undo = _undo_path(volume)
     _remove(undo)
-    trouble = _write(runner, volume, "-R", _MARK_CHANGING)
-    trouble = trouble or _write(runner, volume, *_keeping(volume, undo), "-f", script)
-    if trouble:
+    try:
+        _mark_changing(runner, volume)
+        command = ["debugfs", "-w", *_keeping(volume, undo), "-f", "-", volume.e2fs_name]
+        with runner.converse(command, limits=TRANSFORM) as conversation:
+            session = Session(conversation)
+            work(session)
+            # Only then is everything written.
+            session.do([*([_MARK_CLEAN] if whole else []), "close"])
+    except (ComplaintError, ToolError) as trouble:
         if _is_kept(undo):
             _take_back(runner, volume, undo)
-        else:
-            _write(runner, volume, "-R", _MARK_CHANGING)
-        if "allocate" in trouble:
-            raise SpaceError(f"the image is full ({trouble})", where=volume.path, hint="give it a larger disk")
-        raise ToolError(f"debugfs failed: {trouble}", where=volume.path)
+        if _FULL in str(trouble):
+            raise SpaceError(
+                f"the image is full ({trouble})", where=volume.path, hint="give it a larger disk"
+            ) from None
+        raise ToolError(f"debugfs failed: {trouble}", where=volume.path) from None
     _remove(undo)
 
 
@@ -121,14 +130,11 @@ def _is_kept(undo: str) -> bool:
         return True
 
 
-def complaints(errors: bytes) -> str:
-    """Return what debugfs wrote on standard error, but for its banner; empty when all is well."""
-    lines = errors.decode("utf-8", "replace").splitlines()
-    return printable("; ".join(line for line in lines if line and not _BANNER.match(line)))[:400]
-
-
-def _write(runner: Runner, volume: Volume, *arguments: str) -> str:
-    return complaints(runner.run(["debugfs", "-w", *arguments, volume.e2fs_name], limits=TRANSFORM).errors)
+def _mark_changing(runner: Runner, volume: Volume) -> None:
+    done = runner.run(["debugfs", "-w", "-R", _MARK_CHANGING, volume.e2fs_name], limits=TRANSFORM)
+    trouble = complaints(done.errors)
+    if trouble:
+        raise ComplaintError(trouble)
 
 
 def _remove(path: str) -> None:
@@ -141,4 +147,4 @@ def _undo_path(volume: Volume) -> str:
     return os.path.join(folder, f".{name}.{volume.offset}.undo")
 
 
-__all__ = ["MARK_CLEAN", "complaints", "repair", "run"]
+__all__ = ["repair", "run"]

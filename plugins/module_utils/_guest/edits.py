@@ -14,20 +14,24 @@ modules beside this one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import posixpath
+from collections.abc import Iterator, Sequence
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import located
 from ansible_collections.voc.cluster.plugins.module_utils._guest.kinds import (
     files,
+    kernel,
     mounts,
     networking,
     people,
     services,
+    site,
+    texts,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._guest.kinds.kind import Kind, Options
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 
-_FAMILIES = (files, mounts, services, people, networking)
+_FAMILIES = (files, texts, mounts, services, kernel, people, site, networking)
 _KINDS: dict[str, Kind] = {kind.name: kind for family in _FAMILIES for kind in family.KINDS}
 
 ARGUMENT_SPEC: Options = {name: kind.spec for name, kind in _KINDS.items()}
@@ -40,11 +44,19 @@ def plan_edits(plan: Plan, edits: Sequence[Options]) -> None:
         ImageError: one of them cannot be done; its number is named.
     """
     wanted = [{name: options for name, options in edit.items() if options is not None} for edit in edits]
-    plan.expect({folder for edit in wanted for name in edit for folder in _KINDS[name].folders})
+    plan.expect({folder for edit in wanted for name, options in edit.items() for folder in _folders(name, options)})
     for number, edit in enumerate(wanted, start=1):
         for name, options in edit.items():
             with plan.on_behalf_of(number), located(f"edit {number} ({name})", above=True):
                 _KINDS[name].plan(plan, options)
+
+
+def _folders(name: str, options: Options) -> Iterator[str]:
+    """Give the directories that an edit will look at."""
+    yield from _KINDS[name].folders
+    path = options.get("path")
+    if isinstance(path, str) and path.startswith("/"):
+        yield posixpath.dirname(posixpath.normpath("/" + path.strip("/")))
 
 
 __all__ = ["ARGUMENT_SPEC", "plan_edits"]

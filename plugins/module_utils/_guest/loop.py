@@ -4,7 +4,7 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""A region of an image as a read-only block device, for tools that read a filesystem from its beginning only.
+"""A region of an image as a block device, for mounts, and tools that read a filesystem from its beginning only.
 
 The device frees itself when nobody has it open any more, so even SIGKILL leaves nothing.
 Source of the numbers: Linux, include/uapi/linux/loop.h.
@@ -28,34 +28,44 @@ _READ_ONLY, _AUTOCLEAR = 1, 4
 # struct loop_config: fd, block size, then struct loop_info64 with offset, size limit and flags, and reserved words.
 _CONFIG = struct.Struct("=II QQQQQ IIII 64s64s32s 16s 64s")
 _TRIES = 20
+_SECTOR = 512  # bytes
 
 
 @contextmanager
-def attached(volume: Volume) -> Iterator[str]:
+def attached(volume: Volume, *, writable: bool = False) -> Iterator[str]:
     """Give the path of a device that holds a region of an image file. Needs root.
 
     Raises:
         ToolError: there is none to be had.
     """
-    image = os.open(volume.path, os.O_RDONLY | os.O_CLOEXEC)
+    image = os.open(volume.path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
     try:
-        path, device = _attach(image, volume)
+        path, device = _attach(image, volume, _AUTOCLEAR if writable else _AUTOCLEAR | _READ_ONLY)
     finally:
         os.close(image)
     try:
+        _require_whole(device, volume)
         yield path
     finally:
         os.close(device)
 
 
-def _attach(image: int, volume: Volume) -> tuple[str, int]:
+def _require_whole(device: int, volume: Volume) -> None:
+    """Refuse a device that is smaller than it should be: the kernel takes any region, even beyond the file's end."""
+    size = os.lseek(device, 0, os.SEEK_END)
+    if size != volume.size // _SECTOR * _SECTOR:
+        raise ToolError(f"its loop device has {size} bytes and not {volume.size}", where=volume.path)
+
+
+def _attach(image: int, volume: Volume, flags: int) -> tuple[str, int]:
     empty = b""
-    where = (0, 0, 0, volume.offset, volume.size, 0, 0, 0, _READ_ONLY | _AUTOCLEAR)
+    where = (0, 0, 0, volume.offset, volume.size, 0, 0, 0, flags)
     config = _CONFIG.pack(image, 0, *where, empty, empty, empty, empty, empty)
     for _attempt in range(_TRIES):
         with open("/dev/loop-control", "rb") as control:
             path = f"/dev/loop{fcntl.ioctl(control, _GET_FREE)}"
-        device = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # What is opened for reading only becomes a device that is.
+        device = os.open(path, (os.O_RDONLY if flags & _READ_ONLY else os.O_RDWR) | os.O_CLOEXEC)
         try:
             fcntl.ioctl(device, _CONFIGURE, config)
         except OSError as error:

@@ -16,17 +16,28 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import itertools
 import os
+import posixpath
 import shutil
 import stat
 import typing as t
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError, SpaceError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
+from ansible_collections.voc.cluster.plugins.module_utils._errors import (
+    DamagedImageError,
+    GuestError,
+    ImageError,
+    InputError,
+    SpaceError,
+    ToolError,
+)
+from ansible_collections.voc.cluster.plugins.module_utils._guest import loop, perform, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.descend import open_folder
+from ansible_collections.voc.cluster.plugins.module_utils._guest.protected import require_unprotected
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Entry, GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.verify import CHECKED, verify_for_mount
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 
@@ -37,10 +48,12 @@ MOUNT_POINT = "/mnt"
 _CLONE_NEWNS = 0x00020000
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-# What a new file is called until it is complete. When a run is killed by then, the next one finds it by its name.
-_BESIDE = ".voc-cluster.new"
+# What errors mean: there is nothing, no room is left, or the filesystem is damaged (and read-only since then).
+_NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_BROKEN = (errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EROFS)
 
-_OPTIONS = "loop,nodev,nosuid,noatime"
+_OPTIONS = "nodev,nosuid,noatime"
 # An ext superblock can ask for a kernel panic on errors; the explicit option overrides it.
 # Copies of one image share their UUID, and xfs would refuse the second.
 _OWN_OPTIONS = {
@@ -122,23 +135,29 @@ def mounted(
 def _mounted_at(runner: Runner, volume: Volume, filesystem: str, folder: str, writable: bool) -> Iterator[None]:
     if filesystem in CHECKED:  # the kernel is given nothing that is known to be damaged; ext was checked before
         verify_for_mount(runner, volume, filesystem, volume.path)
-    place = f"offset={volume.offset},sizelimit={volume.size}"
     mode = "rw" if writable else _READ_ONLY.get(filesystem, "ro")
-    options = ",".join(filter(None, (_OPTIONS, mode, _OWN_OPTIONS.get(filesystem), place)))
-    runner.run(
-        [
-            *("mount", "-t", filesystem, "-o", options),
-            *("--", os.path.abspath(volume.path), folder),
-        ]
-    )
+    options = ",".join(filter(None, (_OPTIONS, mode, _OWN_OPTIONS.get(filesystem))))
+    # Mounted, it is in use without this process, and frees itself with the mount.
+    with loop.attached(volume, writable=writable) as device, _named(device, volume.path):
+        runner.run(["mount", "-t", filesystem, "-o", options, "--", device, folder])
     try:
         yield
     finally:
         runner.run(["umount", "--", folder])
 
 
+@contextmanager
+def _named(device: str, path: str) -> Iterator[None]:
+    """Let complaints about a device name the image, which is what the user knows."""
+    try:
+        yield
+    except ToolError as error:
+        error.found = error.found.replace(device, path)
+        raise
+
+
 class MountedTree(GuestTree):
-    """The files below a mount point, reached one component at a time and never through a link."""
+    """The files below a mount point, reached without following any link."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -147,40 +166,44 @@ class MountedTree(GuestTree):
         try:
             with self._folder(path) as (folder, name):
                 found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        except OSError as error:
+            if error.errno in _NOTHING:
+                return None
+            raise _told(error, path) from error
         return Entry.from_mode(found.st_mode, found.st_uid, found.st_gid, found.st_size)
 
     def readlink(self, path: str) -> str:
-        with self._folder(path) as (folder, name):
+        with _errors(path), self._folder(path) as (folder, name):
             return os.readlink(name, dir_fd=folder)
 
     def listdir(self, path: str) -> list[str]:
-        with self._folder(path) as (folder, name):
+        with _errors(path), self._folder(path) as (folder, name):
             descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-        try:
-            return os.listdir(descriptor)
-        finally:
-            os.close(descriptor)
+            try:
+                return os.listdir(descriptor)
+            finally:
+                os.close(descriptor)
 
     def read(self, path: str) -> bytes:
-        with self._open(path, tree.READ_LIMIT) as file:
+        with _errors(path), self._open(path, tree.READ_LIMIT) as file:
             return file.read(tree.READ_LIMIT)
 
     def xattrs(self, path: str) -> dict[str, bytes]:
-        with self._folder(path) as (folder, name):
-            place = _in_folder(folder, name)
+        with _errors(path), self._folder(path) as (folder, name):
+            place = perform.in_folder(folder, name)
             names = os.listxattr(place, follow_symlinks=False)
             return {name: os.getxattr(place, name, follow_symlinks=False) for name in names}
 
     def copy_out(self, path: str, target: str, maximum: int) -> None:
-        with self._open(path, maximum) as file, open(target, "wb") as copy:
-            shutil.copyfileobj(file, copy, 1 << 20)
+        with _errors(path):
+            source = self._open(path, maximum)
+        with source, open(target, "wb") as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
 
     def digests(self, paths: Collection[str]) -> dict[str, str]:
         found = {}
         for path in paths:
-            with self._open(path) as file:
+            with _errors(path), self._open(path) as file:
                 found[path] = tree.sha256(file)
         return found
 
@@ -198,104 +221,65 @@ class MountedTree(GuestTree):
         return os.fdopen(descriptor, "rb")
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
+        require_unprotected(changes, self._flags)
+        for above, some in itertools.groupby(changes, lambda change: tree.parent(change.path)):
+            with _errors(above):
+                folder = self._descend(above)
+            try:
+                for change in some:
+                    with _errors(change.path):
+                        perform.perform(folder, posixpath.basename(change.path) or ".", change)
+            finally:
+                os.close(folder)
+
+    def _flags(self, path: str) -> int:
         try:
-            for change in changes:
-                with self._folder(change.path) as (folder, name):
-                    _apply(folder, name, change)
+            with self._folder(path) as (folder, name):
+                return perform.flags(folder, name)
         except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise SpaceError("the image is full", where=self._root, hint="give it a larger disk") from error
-            raise
+            if error.errno in _NOTHING:
+                return 0
+            raise _told(error, path) from error
 
     @contextmanager
     def _folder(self, path: str) -> Iterator[tuple[int, str]]:
         """Open the directory that holds a real path; give it and the last component."""
-        names = [name for name in path.split("/") if name]
-        descriptor = os.open(self._root, _FOLDER)
+        folder = self._descend(tree.parent(path))
         try:
-            for name in names[:-1]:
-                below = os.open(name, _FOLDER, dir_fd=descriptor)
-                os.close(descriptor)
-                descriptor = below
-            yield descriptor, names[-1] if names else "."
+            yield folder, posixpath.basename(path) or "."
         finally:
-            os.close(descriptor)
+            os.close(folder)
+
+    def _descend(self, path: str) -> int:
+        root = os.open(self._root, _FOLDER)
+        try:
+            return open_folder(root, path)
+        finally:
+            os.close(root)
 
 
-def _apply(folder: int, name: str, change: tree.Change) -> None:
-    if isinstance(change, (tree.PutFile, tree.PutHostFile)):
-        _put_file(folder, name, change)
-    elif isinstance(change, tree.PutDirectory):
-        os.mkdir(name, dir_fd=folder)
-        _set(folder, name, change.attributes, os.O_DIRECTORY)
-    elif isinstance(change, tree.PutSymlink):
-        os.symlink(change.target, name, dir_fd=folder)
-    elif isinstance(change, tree.SetAttributes):
-        _set(folder, name, change.attributes, os.O_NONBLOCK)
-    elif isinstance(change, tree.SetXattr):
-        _set_xattr(_in_folder(folder, name), change)
-    elif change.kind == "directory":
-        os.rmdir(name, dir_fd=folder)
-    else:
-        os.unlink(name, dir_fd=folder)
-
-
-def _put_file(folder: int, name: str, change: tree.PutFile | tree.PutHostFile) -> None:
-    """Write beside the old file and rename over it: other hard links keep their content."""
-    with suppress(FileNotFoundError):
-        os.unlink(_BESIDE, dir_fd=folder)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(_BESIDE, flags, 0o600, dir_fd=folder)
+@contextmanager
+def _errors(path: str) -> Iterator[None]:
+    """Say of what Linux refuses what it means for the guest."""
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            if isinstance(change, tree.PutFile):
-                file.write(change.content)
-            else:
-                with open(change.source.path, "rb") as source:
-                    shutil.copyfileobj(source, file)
-            file.flush()
-            os.fchown(file.fileno(), change.attributes.uid, change.attributes.gid)
-            if change.replaces:
-                _copy_extended(folder, name, file.fileno())
-            # Last, because an access control list brings a mode of its own.
-            os.fchmod(file.fileno(), change.attributes.mode)
-        os.rename(_BESIDE, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        os.unlink(_BESIDE, dir_fd=folder)
-        raise
+        yield
+    except OSError as error:
+        raise _told(error, path) from error
 
 
-def _copy_extended(folder: int, name: str, target: int) -> None:
-    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        for attribute in os.listxattr(source):
-            os.setxattr(target, attribute, os.getxattr(source, attribute))
-    finally:
-        os.close(source)
-
-
-def _in_folder(folder: int, name: str) -> str:
-    """Return a path to what an open directory holds, for calls that take no descriptor; the last name may be a link."""
-    return f"/proc/self/fd/{folder}/{name}"
-
-
-def _set_xattr(place: str, change: tree.SetXattr) -> None:
-    tree.require_settable(change.path, change.name)
-    if change.value is None:
-        os.removexattr(place, change.name, follow_symlinks=False)
-    else:
-        os.setxattr(place, change.name, change.value, follow_symlinks=False)
-
-
-def _set(folder: int, name: str, attributes: Attributes, flags: int) -> None:
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, dir_fd=folder)
-    try:
-        found = os.fstat(descriptor)
-        if (found.st_uid, found.st_gid) != (attributes.uid, attributes.gid):  # it would cost a program its capabilities
-            os.fchown(descriptor, attributes.uid, attributes.gid)
-        os.fchmod(descriptor, attributes.mode)
-    finally:
-        os.close(descriptor)
+def _told(error: OSError, path: str) -> ImageError:
+    reason = os.strerror(error.errno or 0)
+    if error.errno in _FULL:
+        return SpaceError("the image is full", where=path, hint="give it a larger disk")
+    if error.errno in _BROKEN:
+        return DamagedImageError(
+            f"the filesystem cannot be read or written ({reason})",
+            where=path,
+            hint="repair a copy of the image, or fetch it again",
+        )
+    if error.errno == errno.ENOENT:
+        return GuestError("there is no such file in the guest", where=path)
+    return GuestError(f"that cannot be done in the guest ({reason})", where=path)
 
 
 __all__ = ["MOUNT_POINT", "MountedTree", "mounted", "private_mounts"]

@@ -60,6 +60,7 @@ class Plan:
         self._edit: int | None = None
         self._edits: dict[str, list[int]] = {}
         self._notes: dict[str, None] = {}
+        self._hidden: set[str] = set()
 
     # What is there: the questions of tree.View.
 
@@ -120,6 +121,10 @@ class Plan:
         """Tell the user something that the changes do not show; once."""
         self._notes[text] = None
 
+    def hide(self, path: str) -> None:
+        """Never show the content of the file at a path, neither the old nor the new one."""
+        self._hidden.add(tree.resolve(self, path))
+
     @property
     def notes(self) -> list[str]:
         """What users were told by `note`."""
@@ -135,6 +140,11 @@ class Plan:
         """
         real, kept = self._make_room(path)
         self._put(real, _Node(Entry("file", attributes or kept, len(content)), content))
+
+    def write_text(self, path: str, text: str, attributes: Attributes | None = None) -> None:
+        """Write a text as `write` does; a file that holds it already is left alone."""
+        if attributes is not None or tree.read_text(self, path) != text:
+            self.write(path, text.encode("utf-8", "surrogateescape"), attributes)
 
     def copy_in(self, path: str, source: HostFile, attributes: Attributes | None = None) -> None:
         """Make a file of one on the builder, as `write` does it; its content is never held in memory."""
@@ -364,14 +374,12 @@ class Plan:
         if entry.kind == "symlink":
             return f"link to {printable(self._base.readlink(path))}\n"
         if entry.kind == "file":
-            # A file may be large; nobody reads a long one in a diff.
-            content = self._base.read(path) if entry.size <= _SHOWN_LIMIT else b"\0"
-            return _show_file(content, entry.attributes)
+            return self._show_file(path, self._base, entry)
         return f"{entry.kind}, {_show(entry.attributes)}\n"
 
     def _show_change(self, change: tree.Change) -> str:
         if isinstance(change, tree.PutFile):
-            return _show_file(change.content, change.attributes)
+            return _show_file(None if change.path in self._hidden else change.content, change.attributes)
         if isinstance(change, tree.PutHostFile):
             return f"file, {_show(change.attributes)}\n(not shown: {change.source.size} bytes)\n"
         if isinstance(change, tree.PutSymlink):
@@ -382,9 +390,13 @@ class Plan:
             return ""
         entry = self.lstat(change.path)
         if entry and entry.kind == "file":
-            content = self.read(change.path) if entry.size <= _SHOWN_LIMIT else b"\0"
-            return _show_file(content, change.attributes)
+            return self._show_file(change.path, self, entry)
         return f"directory, {_show(change.attributes)}\n"
+
+    def _show_file(self, path: str, view: tree.View, entry: Entry) -> str:
+        # A file may be large; nobody reads a long one in a diff.
+        content = view.read(path) if entry.size <= _SHOWN_LIMIT else b"\0"
+        return _show_file(None if path in self._hidden else content, entry.attributes)
 
 
 def _is_there(found: Entry | None, node: _Node | None) -> bool:
@@ -398,7 +410,8 @@ def _read_host_file(source: HostFile, path: str) -> bytes:
     if source.size > tree.READ_LIMIT:
         raise GuestError(f"the file has {source.size} bytes, too many to read", where=path)
     with open(source.path, "rb") as file:
-        return file.read(tree.READ_LIMIT)
+        file.seek(source.offset)
+        return file.read(source.size)
 
 
 def _show(attributes: Attributes) -> str:
@@ -411,10 +424,10 @@ def _show_xattr(name: str, value: bytes | None) -> str:
     return f"{name}={printable(value.rstrip(bytes(1)).decode('utf-8', 'replace'))}\n"
 
 
-def _show_file(content: bytes, attributes: Attributes) -> str:
-    """Return a file for the eye; what not everybody may read is not shown."""
+def _show_file(content: bytes | None, attributes: Attributes) -> str:
+    """Return a file for the eye; what is hidden (None), or not everybody may read, is not shown."""
     head = f"file, {_show(attributes)}\n"
-    if not attributes.mode & 0o004:
+    if content is None or not attributes.mode & 0o004:
         return f"{head}(content not shown)\n"
     if b"\0" in content or len(content) > _SHOWN_LIMIT:
         return f"{head}(not shown: binary, or larger than {_SHOWN_LIMIT} bytes)\n"

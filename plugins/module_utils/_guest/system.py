@@ -16,10 +16,22 @@ from dataclasses import dataclass
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, printable
 from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.fstab import FstabEntry
-from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
+from ansible_collections.voc.cluster.plugins.module_utils._guest.kernels import ENTRIES, Kernel, kernels, version_key
+from ansible_collections.voc.cluster.plugins.module_utils._guest.network import stacks
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View, exists
 
 # ELF e_machine (System V ABI) -> the kernel's name of the architecture.
-_MACHINES = {3: "i386", 20: "ppc", 21: "ppc64", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
+_MACHINES = {
+    3: "i386",
+    20: "ppc",
+    21: "ppc64",
+    22: "s390x",
+    40: "arm",
+    62: "x86_64",
+    183: "aarch64",
+    243: "riscv64",
+    258: "loongarch64",
+}
 
 # The first that is there wins; dnf stands before the yum that it replaces.
 _PACKAGE_MANAGERS = (
@@ -31,6 +43,7 @@ _PACKAGE_MANAGERS = (
     ("pacman", "/usr/bin/pacman"),
     ("apk", "/sbin/apk"),
 )
+# Told by what /sbin/init is, and where that says nothing by what is there.
 _INITS = (
     ("systemd", "/usr/lib/systemd/systemd"),
     ("systemd", "/lib/systemd/systemd"),
@@ -38,13 +51,10 @@ _INITS = (
     ("upstart", "/sbin/initctl"),
     ("sysvinit", "/sbin/init"),
 )
-_NETWORK_STACKS = (
-    ("netplan", "/usr/sbin/netplan"),
-    ("networkmanager", "/usr/sbin/NetworkManager"),
-    ("ifupdown", "/sbin/ifup"),
-    ("networkd", "/usr/lib/systemd/systemd-networkd"),
-    ("networkd", "/lib/systemd/systemd-networkd"),
-)
+_SYSTEMD_FOLDERS = ("/usr/lib/systemd", "/lib/systemd")
+_SYSTEMD_LIBRARY = re.compile(r"libsystemd-(?:shared|core)-(\d{2,4})\b.*\.so")
+_SYSTEMD_VERSION = re.compile(rb"systemd (\d{2,4})\b")
+_LIBRARY_FOLDERS = ("/lib64", "/lib", "/usr/lib64", "/usr/lib")
 _BOOT_LOADERS = (
     ("grub2", "/boot/grub/grub.cfg"),
     ("grub2", "/boot/grub2/grub.cfg"),
@@ -56,6 +66,7 @@ _BOOT_LOADERS = (
     ("systemd-boot", "/boot/efi/loader/loader.conf"),
 )
 _PYTHONS = ("/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python2", "/usr/bin/python")
+_SELINUX = "/etc/selinux"
 
 # What told the release before os-release did: file, ID, and where in its text the version is.
 _OLDER_RELEASES = (
@@ -66,20 +77,7 @@ _OLDER_RELEASES = (
     ("/etc/arch-release", "arch", r"(?!)"),
     ("/etc/debian_version", "debian", r"([\d.]+)"),
 )
-KERNEL_PREFIX = "vmlinuz-"
-# A version goes into results, file names and GRUB's configuration: a name with more than this is no kernel's.
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~:@-]{0,127}")
 _LINE_LIMIT = 4096
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A kernel in /boot; paths are the guest's, None where the part is missing."""
-
-    version: str
-    image: str
-    initramfs: str | None
-    modules: str | None
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,14 @@ class Guest:
     """What the files say about the system; None where nothing tells.
 
     Attributes:
+        init_version: the version of systemd; None with other init systems.
+        network_stacks: those that are installed, the likeliest to be in charge first.
+        network: the one that is in charge; None when none is started at boot.
+        boot_entries: whether there are entries of the Boot Loader Specification (EL 8 and later, systemd-boot).
         python: the path of its newest Python.
         cloud_init: whether it has cloud-init, which rewrites network and users at first boot.
+        selinux: ``enforcing``, ``permissive`` or ``disabled``; None without a policy.
+        glibc: the version of its C library, before 2.34; later ones do not say it by their names.
     """
 
     id: str | None
@@ -99,9 +103,14 @@ class Guest:
     init: str | None
     network_stacks: tuple[str, ...]
     kernels: tuple[Kernel, ...] = ()
+    network: str | None = None
+    init_version: int | None = None
     boot_loader: str | None = None
+    boot_entries: bool = False
     python: str | None = None
     cloud_init: bool = False
+    selinux: str | None = None
+    glibc: str | None = None
     fstab: tuple[FstabEntry, ...] = ()
 
     @property
@@ -114,28 +123,27 @@ def inspect(view: View) -> Guest:
     """Describe the guest in a tree."""
     text = _text(view, "/etc/os-release") or _text(view, "/usr/lib/os-release")
     release = parse_os_release(text) if text else _older_release(view)
+    found = stacks.find(view)
+    init = init_system(view)
     return Guest(
         id=release.get("ID"),
         version=release.get("VERSION_ID"),
         name=release.get("PRETTY_NAME"),
         architecture=_architecture(view),
         package_manager=_first(view, _PACKAGE_MANAGERS),
-        init=_first(view, _INITS),
-        network_stacks=tuple(dict.fromkeys(name for name, path in _NETWORK_STACKS if exists(view, path))),
+        init=init,
+        init_version=_systemd_version(view) if init == "systemd" else None,
+        network_stacks=tuple(stack.name for stack in found),
+        network=next((stack.name for stack in found if stack.started), None),
         kernels=tuple(kernels(view)),
         boot_loader=_first(view, _BOOT_LOADERS),
-        python=next((path for path in _PYTHONS if exists(view, path)), None),
+        boot_entries=any(name.endswith(".conf") for name in tree.names_in(view, ENTRIES)),
+        python=_python(view),
         cloud_init=exists(view, "/usr/bin/cloud-init") and not exists(view, "/etc/cloud/cloud-init.disabled"),
+        selinux=_selinux(view),
+        glibc=_glibc(view),
         fstab=tuple(fstab.parse(_text(view, fstab.PATH) or "")),
     )
-
-
-def exists(view: View, path: str) -> bool:
-    """Say whether something stands at a guest path, links followed; a loop of links leads to nothing."""
-    try:
-        return tree.lookup(view, path)[1] is not None
-    except GuestError:
-        return False
 
 
 def _text(view: View, path: str) -> str | None:
@@ -148,6 +156,73 @@ def _text(view: View, path: str) -> str | None:
 
 def _first(view: View, candidates: tuple[tuple[str, str], ...]) -> str | None:
     return next((name for name, path in candidates if exists(view, path)), None)
+
+
+def init_system(view: View) -> str | None:
+    """Tell the init system: a guest may have several installed, and runs the one that /sbin/init is."""
+    try:
+        real, entry = tree.lookup(view, "/sbin/init")
+    except GuestError:
+        entry = None
+    if entry and real.endswith("/systemd"):
+        return "systemd"
+    if entry and entry.kind == "file":
+        others = tuple(each for each in _INITS if each[0] != "systemd")
+        return _first(view, others)
+    return _first(view, _INITS)
+
+
+def _systemd_version(view: View) -> int | None:
+    """Return systemd's version, by the name of its library or, before there was one, by the text in its program."""
+    multiarch = [f"{folder}/{name}/systemd" for folder in ("/usr/lib", "/lib") for name in _triplets(view, folder)]
+    for folder in (*_SYSTEMD_FOLDERS, *multiarch):
+        for name in tree.names_in(view, folder):
+            found = _SYSTEMD_LIBRARY.fullmatch(name)
+            if found:
+                return int(found.group(1))
+    for folder in _SYSTEMD_FOLDERS:
+        real, entry = tree.lookup(view, f"{folder}/systemd")
+        if entry and entry.kind == "file" and entry.size < tree.READ_LIMIT:
+            text = _SYSTEMD_VERSION.search(view.read(real))
+            return int(text.group(1)) if text else None
+    return None
+
+
+def _triplets(view: View, folder: str) -> list[str]:
+    """Return the folders of one architecture's libraries that Debian has."""
+    return [name for name in tree.names_in(view, folder) if "-linux-gnu" in name]
+
+
+def _glibc(view: View) -> str | None:
+    """Return the C library's version, which its file was named by until 2.34."""
+    multiarch = [f"{folder}/{name}" for folder in ("/lib", "/usr/lib") for name in _triplets(view, folder)]
+    for folder in (*_LIBRARY_FOLDERS, *multiarch):
+        for name in tree.names_in(view, folder):
+            found = re.fullmatch(r"libc-(\d+(?:\.\d+){1,2})\.so", name)
+            if found:
+                return found.group(1)
+    return None
+
+
+def _python(view: View) -> str | None:
+    """Return the newest Python; one without a common name is told by its version."""
+    common = next((path for path in _PYTHONS if exists(view, path)), None)
+    if common and "3" in common:
+        return common
+    numbered = [name for name in tree.names_in(view, "/usr/bin") if re.fullmatch(r"python3\.\d{1,2}", name)]
+    return f"/usr/bin/{max(numbered, key=version_key)}" if numbered else common
+
+
+def _selinux(view: View) -> str | None:
+    """Return the state of SELinux at the next boot (man 5 selinux_config)."""
+    told = dict(
+        re.findall(r"^\s*(SELINUX|SELINUXTYPE)\s*=\s*(\w+)", _text(view, f"{_SELINUX}/config") or "", re.MULTILINE)
+    )
+    policy = f"{_SELINUX}/{told.get('SELINUXTYPE', 'targeted')}/contexts/files/file_contexts"
+    state = told.get("SELINUX", "").lower()
+    if state not in ("enforcing", "permissive", "disabled"):
+        return None
+    return state if exists(view, policy) or state == "disabled" else None
 
 
 def parse_os_release(text: str) -> dict[str, str]:
@@ -195,40 +270,17 @@ def elf_machine(head: bytes) -> str | None:
         return None
     order = ">" if head[5] == 2 else "<"
     (machine,) = struct.unpack_from(f"{order}H", head, 18)
+    if machine == 21 and order == "<":
+        return "ppc64le"
     return _MACHINES.get(machine)
 
 
-def kernels(view: View) -> list[Kernel]:
-    """Return the kernels in /boot, newest first."""
-    names = tree.names_in(view, "/boot")
-    versions = [name[len(KERNEL_PREFIX) :] for name in names if name.startswith(KERNEL_PREFIX)]
-    told = filter(_VERSION.fullmatch, versions)
-    return [_kernel(view, version, names) for version in sorted(told, key=version_key, reverse=True)]
-
-
-def _kernel(view: View, version: str, names: list[str]) -> Kernel:
-    initramfs = (f"initrd.img-{version}", f"initramfs-{version}.img", f"initrd-{version}")
-    modules = f"/lib/modules/{version}"
-    return Kernel(
-        version=version,
-        image=f"/boot/{KERNEL_PREFIX}{version}",
-        initramfs=next((f"/boot/{name}" for name in initramfs if name in names), None),
-        modules=modules if exists(view, modules) else None,
-    )
-
-
-def version_key(version: str) -> list[tuple[int, int, str]]:
-    """Return a key that sorts version strings as people read them: 6.9 before 6.12."""
-    parts = re.findall(r"\d+|[A-Za-z]+", version)
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
-
-
 __all__ = [
-    "KERNEL_PREFIX",
     "Guest",
     "Kernel",
     "elf_machine",
     "exists",
+    "init_system",
     "inspect",
     "kernels",
     "parse_os_release",

@@ -31,12 +31,20 @@ def unit_name(name: str) -> str:
 
 
 def find_unit(view: View, unit: str) -> str | None:
-    """Return the path of a unit's file in the guest, or None."""
-    for folder in _FOLDERS:
-        path = f"{folder}/{unit}"
-        if tree.lookup(view, path)[1]:
-            return path
+    """Return the path of a unit's file in the guest, that of its template for an instance, or None."""
+    template = template_of(unit)
+    for name in (unit, template) if template else (unit,):
+        for folder in _FOLDERS:
+            path = f"{folder}/{name}"
+            if tree.lookup(view, path)[1]:
+                return path
     return None
+
+
+def template_of(unit: str) -> str | None:
+    """Return the template that a unit such as ``getty@tty1.service`` is an instance of, or None."""
+    prefix, at, rest = unit.partition("@")
+    return f"{prefix}@.{rest.rpartition('.')[2]}" if at and not rest.startswith(".") else None
 
 
 def install_section(text: str) -> dict[str, list[str]]:
@@ -74,19 +82,47 @@ def _enable(plan: Plan, unit: str, seen: set[str]) -> None:
     install = install_section(tree.read_text(plan, path) or "")
     if not install:
         raise GuestError(f"the unit {unit} has no [Install] section and cannot be enabled", where=path)
-    for link in _links(unit, install):
-        plan.symlink(f"{ADMIN_FOLDER}/{link}", path)
+    for link in _links(_instance(unit, install), install):
+        if not _leads_to(plan, f"{ADMIN_FOLDER}/{link}", path):
+            plan.symlink(f"{ADMIN_FOLDER}/{link}", path)
     for other in install.get("Also", ()):
         _enable(plan, unit_name(other), seen)
 
 
+def _instance(unit: str, install: dict[str, list[str]]) -> str:
+    """Return a unit's name; a template's is that of its default instance.
+
+    Raises:
+        GuestError: a template has none.
+    """
+    prefix, at, rest = unit.partition("@")
+    if not at or not rest.startswith("."):
+        return unit
+    default = install.get("DefaultInstance")
+    if not default:
+        raise GuestError(f"the unit {unit} is a template", hint=f"name an instance, like {prefix}@name{rest}")
+    return f"{prefix}@{default[-1]}{rest}"
+
+
+def _leads_to(view: View, link: str, path: str) -> bool:
+    """Say whether a link enables a unit already; it may name the unit's folder in another way."""
+    real = tree.resolve(view, link, follow=False)
+    entry = view.lstat(real)
+    return bool(entry and entry.kind == "symlink" and tree.resolve(view, real) == tree.resolve(view, path))
+
+
 def disable(plan: Plan, unit: str) -> None:
-    """Keep a unit from being started at boot; nothing when it is absent or not enabled."""
+    """Keep a unit from being started at boot; nothing when it is absent or not enabled.
+
+    Whatever asked for it, all links to it below the administrator's folder go, as ``systemctl disable`` does it.
+    """
     path = find_unit(plan, unit)
-    if path is None:
-        return
-    for link in _links(unit, install_section(tree.read_text(plan, path) or "")):
-        place = f"{ADMIN_FOLDER}/{link}"
+    install = install_section(tree.read_text(plan, path) or "") if path else {}
+    places = {f"{ADMIN_FOLDER}/{link}" for link in _links(unit, install)}
+    for folder in tree.names_in(plan, ADMIN_FOLDER):
+        if folder.endswith((".wants", ".requires")) and unit in tree.names_in(plan, f"{ADMIN_FOLDER}/{folder}"):
+            places.add(f"{ADMIN_FOLDER}/{folder}/{unit}")
+    for place in sorted(places):
         entry = plan.lstat(tree.resolve(plan, place, follow=False))
         if entry and entry.kind == "symlink":
             plan.remove(place)
@@ -119,10 +155,43 @@ def _is_masked(view: View, unit: str) -> bool:
 
 def _links(unit: str, install: dict[str, list[str]]) -> list[str]:
     """Return the links, below the administrator's folder, that enable a unit."""
-    links = [f"{target}.wants/{unit}" for target in install.get("WantedBy", ())]
-    links += [f"{target}.requires/{unit}" for target in install.get("RequiredBy", ())]
-    links += list(install.get("Alias", ()))
+    instance = unit.partition("@")[2].rpartition(".")[0]
+    words = {key: [word.replace("%i", instance) for word in values] for key, values in install.items()}
+    links = [f"{target}.wants/{unit}" for target in words.get("WantedBy", ())]
+    links += [f"{target}.requires/{unit}" for target in words.get("RequiredBy", ())]
+    links += words.get("Alias", ())
     return [link for link in links if link != unit and ".." not in link]
 
 
-__all__ = ["ADMIN_FOLDER", "disable", "enable", "find_unit", "install_section", "mask", "unit_name", "unmask"]
+class Units:
+    """Units of systemd by the names of services; see `services.Manager`."""
+
+    def enable(self, plan: Plan, name: str) -> None:
+        """Let a unit start at boot."""
+        enable(plan, unit_name(name))
+
+    def disable(self, plan: Plan, name: str) -> None:
+        """Keep a unit from being started at boot."""
+        disable(plan, unit_name(name))
+
+    def mask(self, plan: Plan, name: str) -> None:
+        """Keep a unit from being started at all."""
+        mask(plan, unit_name(name))
+
+    def unmask(self, plan: Plan, name: str) -> None:
+        """Take back `mask`."""
+        unmask(plan, unit_name(name))
+
+
+__all__ = [
+    "ADMIN_FOLDER",
+    "Units",
+    "disable",
+    "enable",
+    "find_unit",
+    "install_section",
+    "mask",
+    "template_of",
+    "unit_name",
+    "unmask",
+]

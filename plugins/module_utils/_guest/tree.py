@@ -66,16 +66,18 @@ class PutFile:
 
 @dataclass(frozen=True)
 class HostFile:
-    """A file on the builder whose content goes into the guest; it stays as it is until then.
+    """A file on the builder, or a part of one, whose content goes into the guest; it stays as it is until then.
 
     Attributes:
         size: in bytes.
         sha256: of its content, in hexadecimal.
+        offset: where the content begins in the file at `path`, in bytes.
     """
 
     path: str
     size: int
     sha256: str
+    offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,18 @@ class GuestTree(ABC):
         """
 
 
+def changes_directory(change: Change) -> bool:
+    """Say whether a change adds or removes a name, also if another of the same kind takes its place."""
+    return not isinstance(change, (SetAttributes, SetXattr))
+
+
+def needs_existing(change: Change) -> bool:
+    """Say whether a change is about what stands at its path, and not only about the path."""
+    if isinstance(change, (PutFile, PutHostFile)):
+        return change.replaces
+    return isinstance(change, (Delete, SetAttributes, SetXattr))
+
+
 def too_large(path: str, size: int) -> GuestError:
     """Return the error about a guest file of `size` bytes that is not read for its size."""
     return GuestError(f"the file has {size} bytes, too many to read", where=path)
@@ -304,6 +318,14 @@ def lookup(view: View, path: str) -> tuple[str, Entry | None]:
     return real, view.lstat(real)
 
 
+def exists(view: View, path: str) -> bool:
+    """Say whether something stands at a guest path, links followed; a loop of links leads to nothing."""
+    try:
+        return lookup(view, path)[1] is not None
+    except GuestError:
+        return False
+
+
 def read_text(view: View, path: str) -> str | None:
     """Return the text of a guest file, or None when no regular file is there."""
     real, entry = lookup(view, path)
@@ -350,8 +372,11 @@ __all__ = [
     "SetAttributes",
     "SetXattr",
     "View",
+    "changes_directory",
+    "exists",
     "lookup",
     "names_in",
+    "needs_existing",
     "parent",
     "read_text",
     "require_settable",

@@ -103,6 +103,22 @@ def _copy_piece(source: int, target: int, source_offset: int, target_offset: int
     return os.pwrite(target, os.pread(source, min(length, _BUFFER), source_offset), target_offset)
 
 
+def overwrite(source: int, target: int, *, source_offset: int, target_offset: int, length: int) -> None:
+    """Copy `length` bytes between open files over whatever the target has; the source's holes become zeros."""
+    done = 0
+    while done < length:
+        copied = _copy_piece(source, target, source_offset + done, target_offset + done, length - done)
+        if copied == 0:
+            raise OSError(errno.EIO, "the file became shorter while it was copied")
+        done += copied
+
+
+def copy_out(path: str, offset: int, length: int, target: int) -> None:
+    """Copy a part of a file to the beginning of an open one; in bytes."""
+    with open(path, "rb") as source:
+        overwrite(source.fileno(), target, source_offset=offset, target_offset=0, length=length)
+
+
 def insert_hole(runner: Runner, path: str, length: int) -> None:
     """Move all of a file back by `length` bytes, a multiple of the filesystem's block size.
 
@@ -253,6 +269,7 @@ def sync_file(path: str) -> None:
 
 __all__ = [
     "Identity",
+    "copy_out",
     "copy_range",
     "data_extents",
     "identity",
@@ -260,6 +277,7 @@ __all__ = [
     "locked",
     "new_file",
     "open_regular",
+    "overwrite",
     "require_other_file",
     "require_space",
     "require_unchanged",

@@ -7,11 +7,13 @@
 """What tells one image file's content from another's, whatever it costs to store.
 
 Images are mostly holes, and SHA-256 of a file takes as long for a hole as for
-data. So each piece of 1 MiB has a digest of its own, that of a hole is known
-beforehand, and the others are worked out on all cores. The same content has the
-same digest with and without holes. By hand:
+data. So what counts are the size, and the number and SHA-256 of each piece of 1 MiB
+that is not all zeros; these are worked out on all cores. The same content has the
+same digest with and without holes, and a hole costs nothing. By hand:
 
-    split -b 1M --filter='sha256sum | cut -d" " -f1' IMAGE | sha256sum
+    zeros=$(head -c 1M /dev/zero | sha256sum | cut -d' ' -f1)
+    (stat -c %s IMAGE; split -b 1M --filter=sha256sum IMAGE | cut -d' ' -f1 |
+        grep -n . | grep -v ":$zeros") | sha256sum
 """
 
 from __future__ import annotations
@@ -35,41 +37,38 @@ def of_file(descriptor: int, progress: Progress = SILENT) -> str:
     The file must not change meanwhile; who calls has to make sure of that.
     """
     size = os.fstat(descriptor).st_size
-    hole = _line(bytes(_PIECE))
-    whole = hashlib.sha256()
-    done = 0
+    whole = hashlib.sha256(b"%d\n" % size)
+    zeros = _sha256(bytes(_PIECE))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for first, count in _runs(descriptor, size):
-            whole.update(hole * (first - done))
             for start in range(first, first + count, _AT_ONCE):
                 numbers = range(start, min(start + _AT_ONCE, first + count))
-                for number, line in zip(numbers, pool.map(partial(_read_line, descriptor), numbers)):
-                    whole.update(line)
+                for number, found in zip(numbers, pool.map(partial(_of_piece, descriptor), numbers)):
+                    if found != zeros:
+                        whole.update(b"%d:%s\n" % (number + 1, found))
                     progress.tell("reading", number * _PIECE, size)
-            done = first + count
-    left = -(-size // _PIECE) - done
-    if left > 0:
-        # Only the last piece of a file can be shorter.
-        whole.update(hole * (left - 1) + _line(bytes((size - 1) % _PIECE + 1)))
     return whole.hexdigest()
 
 
 def _runs(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield (first, count) of the pieces that are not only holes."""
+    """Yield (first, count) of the pieces that are not only holes; the last one, if it is shorter, in any case."""
     end = 0
     for offset, length in data_extents(descriptor, 0, size):
         first = max(end, offset // _PIECE)
         end = max(end, -(-(offset + length) // _PIECE))
         if end > first:
             yield first, end - first
+    last = size // _PIECE
+    if size % _PIECE and end <= last:
+        yield last, 1
 
 
-def _read_line(descriptor: int, number: int) -> bytes:
-    return _line(os.pread(descriptor, _PIECE, number * _PIECE))
+def _of_piece(descriptor: int, number: int) -> bytes:
+    return _sha256(os.pread(descriptor, _PIECE, number * _PIECE))
 
 
-def _line(piece: bytes) -> bytes:
-    return hashlib.sha256(piece).hexdigest().encode() + b"\n"
+def _sha256(piece: bytes) -> bytes:
+    return hashlib.sha256(piece).hexdigest().encode()
 
 
 __all__ = ["of_file"]

@@ -50,8 +50,10 @@ _EXT_SUPERBLOCK = 1024
 _EXT_MAGIC = 0xEF53
 _EXT_64BIT = 0x80
 _EXT_EXTENTS = 0x40
+_EXT_INLINE_DATA = 0x8000
 _EXT_HAS_JOURNAL = 0x4
 _EXT_NEEDS_RECOVERY = 0x4  # incompatible feature bit of a journal that was not replayed
+_EXT_QUOTA = 0x100  # read-only compatible feature bit
 _EXT_STATE = 0x1 | 0x2  # unmounted cleanly, has errors
 
 # What no tool here works on, though it may hold a root filesystem: what it is, and what to do.
@@ -115,6 +117,7 @@ class Filesystem:
         devices: how many devices it is spread over: btrfs' data, or ext with a journal elsewhere.
         block_size: what it reads and writes at once, in bytes, so that its disk can have no larger
             sectors: ext's blocks, sectors of xfs and FAT; None where it is not known.
+        quota: whether an ext counts what each user, group or project uses.
         clean: False for an ext that was not left as a whole: by a guest that crashed, or a run that was killed.
     """
 
@@ -126,12 +129,18 @@ class Filesystem:
     incompatible: int = 0
     devices: int = 1
     block_size: int | None = None
+    quota: bool = False
     clean: bool = True
 
     @property
     def is_ext(self) -> bool:
         """Whether e2fsprogs can work on it."""
         return self.type in EXT
+
+    @property
+    def has_extents(self) -> bool:
+        """Whether the content of each new file lies in extents: not in its inode, nor in blocks that are listed."""
+        return self.is_ext and self.incompatible & (_EXT_EXTENTS | _EXT_INLINE_DATA) == _EXT_EXTENTS
 
 
 def identify(volume: Volume) -> Filesystem | None:
@@ -175,7 +184,7 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
     blocks, free = struct.unpack_from("<I4xI", superblock, 0x4)
     (block_shift,) = struct.unpack_from("<I", superblock, 0x18)
     (state,) = struct.unpack_from("<H", superblock, 0x3A)
-    compatible, incompatible = struct.unpack_from("<II", superblock, 0x5C)
+    compatible, incompatible, read_only = struct.unpack_from("<III", superblock, 0x5C)
     if block_shift > 6:  # 64 KiB is the largest block there is
         return None
     if incompatible & _EXT_64BIT:
@@ -194,6 +203,7 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
         incompatible=incompatible,
         devices=2 if compatible & _EXT_HAS_JOURNAL and not journal else 1,
         block_size=1 << (10 + block_shift),
+        quota=bool(read_only & _EXT_QUOTA),
         clean=state & _EXT_STATE == 0x1 and not incompatible & _EXT_NEEDS_RECOVERY,
     )
 
@@ -380,9 +390,20 @@ def verify(runner: Runner, volume: Volume) -> None:
 
 
 def resize(runner: Runner, volume: Volume) -> None:
-    """Make an ext filesystem that has just been checked as large as its region, which begins its file."""
+    """Make an ext filesystem that has just been checked as large as its region.
+
+    If it does not begin its file, it must now lie in the first `size` bytes of it: resize2fs
+    cuts a regular file that is longer than the filesystem will be to that size, wherever the
+    filesystem begins. One that is not longer is left alone and written to behind its end
+    (e2fsprogs 1.47, resize/main.c).
+    """
+    if volume.offset:
+        block = require_ext(volume).block_size or 1
+        os.truncate(volume.path, volume.size // block * block)
     sectors = volume.size // 512
     runner.run(["resize2fs", volume.e2fs_name, f"{sectors}s"], limits=TRANSFORM)
+    if volume.offset:
+        os.truncate(volume.path, volume.offset + volume.size)
 
 
 def make_fat(runner: Runner, volume: Volume, label: str, sector_size: int) -> None:

@@ -263,10 +263,8 @@ def build(runner: Runner, planned: Plan, target: str, finish: Callable[[str], No
     Args:
         finish: what is done to the disk's file in the end, before it appears.
 
-    The filesystem begins at 0 until it has grown: the tools of xfs and btrfs
-    read a file from its beginning, and resize2fs cuts a regular
-    file to the size of the filesystem whatever its offset in the file, and so
-    would cut off the end of a filesystem that lies further back (e2fsprogs 1.47).
+    The filesystem begins at 0 until it has grown, where it could not grow in its place:
+    that costs all that the kernel keeps of the file in memory.
 
     Raises:
         DamagedImageError: the filesystem cannot be repaired safely.
@@ -281,12 +279,15 @@ def build(runner: Runner, planned: Plan, target: str, finish: Callable[[str], No
     os.makedirs(folder, mode=0o700, exist_ok=True)
     blocks.require_space(folder, sum(os.stat(source).st_blocks * 512 for source in sources), runner.reserve)
     with blocks.new_file(target) as partial:
-        os.truncate(partial, max(length, planned.filesystem.size or 0))
-        _fill(runner, planned.pieces[-1], Volume(partial, 0, length), planned.table.sector_size)
-        resize.fill(runner, Volume(partial, 0, length), planned.filesystem, planned.source)
-        renewal.renew(runner, Volume(partial, 0, length), planned.filesystem, planned.root.number, planned.renamings)
-        os.truncate(partial, length)
-        blocks.insert_hole(runner, partial, offset)
+        start = offset if resize.can_lie_at(offset, planned.filesystem, length) else 0
+        os.truncate(partial, start + max(length, planned.filesystem.size or 0))
+        root = Volume(partial, start, length)
+        _fill(runner, planned.pieces[-1], root, planned.table.sector_size)
+        resize.fill(runner, root, planned.filesystem, planned.source)
+        renewal.renew(runner, root, planned.filesystem, planned.root.number, planned.renamings)
+        if start != offset:
+            os.truncate(partial, length)
+            blocks.insert_hole(runner, partial, offset)
         os.truncate(partial, planned.disk_size)
         for piece, part in zip(planned.pieces[:-1], planned.table.partitions):
             volume = Volume(partial, planned.table.offset(part), planned.table.length(part))

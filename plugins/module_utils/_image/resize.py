@@ -40,10 +40,20 @@ def require_possible(found: Filesystem, region: int, where: str) -> None:
         )
 
 
-def fill(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
-    """Check a filesystem that begins its file, make it as large as its region, and check it again.
+def can_lie_at(offset: int, found: Filesystem, region: int) -> bool:
+    """Whether `fill` can work on a filesystem that begins `offset` bytes into its file; all in bytes.
 
-    Only ext becomes smaller that way.
+    It always can where the filesystem begins the file. The tools of xfs and btrfs can only
+    read that, and see `filesystems.resize`.
+    """
+    block = found.block_size or 1
+    return found.is_ext and offset + (found.size or 0) <= region // block * block
+
+
+def fill(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
+    """Check a filesystem, make it as large as its region, and check it again.
+
+    Only ext becomes smaller that way, where it begins its file.
 
     Args:
         found: what it was found to be.
@@ -95,7 +105,7 @@ def _grows(found: Filesystem, region: int) -> bool:
 
 
 def check(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
-    """Check a filesystem that begins its file; ext is repaired where that loses nothing.
+    """Check a filesystem, other than ext at the beginning of its file; ext is repaired where that loses nothing.
 
     Raises:
         DamagedImageError: it has errors, naming `where`.
@@ -106,4 +116,4 @@ def check(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None
     verify_beginning(runner, os.path.abspath(volume.path), found.type, where)
 
 
-__all__ = ["check", "fill", "require_possible"]
+__all__ = ["can_lie_at", "check", "fill", "require_possible"]

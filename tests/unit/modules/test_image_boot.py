@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.tests.unit.images import make_disk, make_efi_disk, make_ext, plant
+from ansible_collections.voc.cluster.tests.unit.images import (
+    MIB,
+    assert_clean,
+    debugfs,
+    make_disk,
+    make_efi_disk,
+    make_ext,
+    plant,
+)
 from ansible_collections.voc.cluster.tests.unit.modules.run_module import run_module
 
 KERNEL: dict[str, str | bytes] = {
@@ -31,6 +39,18 @@ def test_check_mode_tells_what_will_be_done(part: Path, tmp_path: Path, capsys: 
     again = run_module("image_boot", capsys, image=str(disk), firmware="both", drivers=[])
     assert not again["changed"]
     assert again["loaders"] == []
+
+
+def test_what_is_new_is_labelled_for_selinux(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = {
+        "/etc/selinux/config": "SELINUX=enforcing\n",
+        "/etc/selinux/targeted/contexts/files/file_contexts": "/boot(/.*)?\t\tsystem_u:object_r:boot_t:s0\n",
+    }
+    disk = make_disk(tmp_path / "disk", make_ext(tmp_path / "part", plant(tmp_path / "tree", {**KERNEL, **policy})))
+    assert run_module("image_boot", capsys, image=str(disk), drivers=[])["changed"]
+    assert "system_u:object_r:boot_t:s0" in debugfs(disk, "ea_get /boot/grub/grub.cfg security.selinux", offset=MIB)
+    assert_clean(disk, MIB)
+    assert not run_module("image_boot", capsys, image=str(disk), drivers=[])["changed"]
 
 
 def test_a_disk_without_a_system_partition_is_told(

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.voc.cluster.tests.unit.images import MIB, assert_clean, debugfs, make_disk, make_ext, plant
-from ansible_collections.voc.cluster.tests.unit.modules.run_module import run_module
+from ansible_collections.voc.cluster.tests.unit.modules.run_module import MODULES, run_module
 
 EDITS = [
     {"file": {"path": "/etc/motd", "content": "new\n"}},
@@ -45,7 +47,7 @@ def test_check_mode_tells_the_same_and_changes_nothing(image: Path, capsys: pyte
     [
         ([{"file": {"path": "motd", "content": ""}}], "edit 1 (file): motd: a guest path must be absolute"),
         ([EDITS[0], {"service": {"name": "x", "enabled": True}}], "edit 2 (service): the guest has no unit x.service"),
-        ([{}], "one of the following is required: file, directory"),
+        ([{}], "one of the following is required: file, secret"),
         ([{"file": EDITS[0]["file"], "absent": {"path": "/x"}}], "parameters are mutually exclusive"),
         ([{"file": {"path": "/x"}}], "one of the following is required: content, source"),
     ],
@@ -59,6 +61,24 @@ def test_bad_input_gives_one_sentence_and_changes_nothing(
     assert message in result["msg"]
     assert "\n" not in result["msg"]
     assert image.read_bytes() == before
+
+
+def test_no_secret_is_told(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    passwd = {"path": "/etc/passwd", "content": "root::0:0::/root:/bin/sh\n"}
+    edits = [
+        {"file": passwd},
+        {"secret": {"path": "/etc/token", "content": "the-token"}},
+        {"user": {"name": "root", "password": "$6$the-salt$hash"}},
+    ]
+    module = importlib.import_module(f"{MODULES}.image_edit")
+    with patch_module_args({"image": str(image), "edits": edits, "_ansible_verbosity": 4}), pytest.raises(SystemExit):
+        module.main()
+    told = capsys.readouterr().out
+    assert '"changed": true' in told
+    assert "the-token" not in told
+    assert "the-salt" not in told
+    assert debugfs(image, "cat /etc/token") == "the-token"
+    assert "root:$6$the-salt$hash:0:0" in debugfs(image, "cat /etc/passwd")
 
 
 def test_a_guest_on_several_filesystems_is_one_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,24 @@ def test_a_kernel_is_put_in_once(image: Path, bundle: Path, capsys: pytest.Captu
     assert not [path for path in image.parent.iterdir() if path.name.startswith(".")]
 
 
+def test_what_is_new_is_labelled_for_selinux(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    contexts = "/usr/lib/modules(/.*)?\t\tsystem_u:object_r:modules_object_t:s0\n"
+    files: dict[str, str | bytes] = {
+        "/etc/os-release": "ID=debian\nVERSION_ID=13\n",
+        "/usr/bin/env": ELF_X86_64,
+        "/etc/selinux/config": "SELINUX=permissive\n",
+        "/etc/selinux/targeted/contexts/files/file_contexts": contexts,
+        "/etc/selinux/targeted/contexts/files/file_contexts.subs_dist": "/lib /usr/lib\n",
+        "/lib/x": "",
+    }
+    image = make_ext(tmp_path / "part", plant(tmp_path / "tree", files))
+    assert run_module("image_kernel", capsys, image=str(image), bundle=str(bundle))["changed"]
+    shown = debugfs(image, f"ea_get /{MODULES.removeprefix('usr/')}/kernel/a.ko.xz security.selinux")
+    assert "system_u:object_r:modules_object_t:s0" in shown
+    assert_clean(image)
+    assert not run_module("image_kernel", capsys, image=str(image), bundle=str(bundle))["changed"]
+
+
 def test_a_bundle_for_another_guest_needs_force(
     image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,8 +30,7 @@ def _fstab(plan: Plan, options: Options) -> None:
         )
         changed = fstab.with_entry(text, entry)
         plan.make_directory(path)
-    if changed != text:
-        plan.write(fstab.PATH, changed.encode("utf-8", "surrogateescape"))
+    plan.write_text(fstab.PATH, changed)
 
 
 KINDS = (

@@ -8,14 +8,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.voc.cluster.plugins.module_utils._guest import network
 from ansible_collections.voc.cluster.plugins.module_utils._guest.kinds.kind import Kind, Options
+from ansible_collections.voc.cluster.plugins.module_utils._guest.network import write
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 
 
 def _network(plan: Plan, options: Options) -> None:
     del options  # DHCP is the one method there is
-    network.write_dhcp(plan)
+    write.write_dhcp(plan)
 
 
 KINDS = (

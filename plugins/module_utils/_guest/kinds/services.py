@@ -8,25 +8,25 @@
 
 from __future__ import annotations
 
-from ansible_collections.voc.cluster.plugins.module_utils._guest import environment, systemd
+from ansible_collections.voc.cluster.plugins.module_utils._guest import environment, services, systemd
 from ansible_collections.voc.cluster.plugins.module_utils._guest.kinds.kind import Kind, Options
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 
 
 def _service(plan: Plan, options: Options) -> None:
-    unit = systemd.unit_name(options["name"])
-    if options["masked"] is not None:
-        (systemd.mask if options["masked"] else systemd.unmask)(plan, unit)
-    if options["enabled"] is not None:
-        (systemd.enable if options["enabled"] else systemd.disable)(plan, unit)
+    services.set_service(
+        plan, options["name"], enabled=options["enabled"], masked=options["masked"], runlevel=options["runlevel"]
+    )
 
 
 def _environment(plan: Plan, options: Options) -> None:
-    environment.set_variables(plan, {str(name): str(value) for name, value in options.items()})
+    environment.set_variables(
+        plan, {str(name): None if value is None else str(value) for name, value in options.items()}
+    )
 
 
 KINDS = (
-    Kind("environment", {"type": "dict"}, _environment),
+    Kind("environment", {"type": "dict"}, _environment, folders=("/etc/profile.d", "/etc/systemd", "/sbin")),
     Kind(
         "service",
         {
@@ -35,10 +35,12 @@ KINDS = (
                 "name": {"type": "str", "required": True},
                 "enabled": {"type": "bool"},
                 "masked": {"type": "bool"},
+                "runlevel": {"type": "str", "default": "default"},
             },
             "required_one_of": [("enabled", "masked")],
         },
         _service,
+        folders=(systemd.ADMIN_FOLDER, "/usr/lib/systemd/system", "/sbin", "/etc/init.d"),
     ),
 )
 

@@ -1,21 +1,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Limits, Runner
+from ansible_collections.voc.cluster.plugins.module_utils._commands import INSPECT, Conversation, Limits, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError, ToolError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import batch
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import change_guest
+from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import Session
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
-from ansible_collections.voc.cluster.plugins.module_utils._progress import Watch
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 from ansible_collections.voc.cluster.tests.unit.images import (
     EFI_DISK_ROOT,
@@ -28,7 +29,6 @@ from ansible_collections.voc.cluster.tests.unit.images import (
     plant,
     whole,
 )
-from ansible_collections.voc.cluster.tests.unit.runners import plain
 
 FILES: dict[str, str | bytes] = {f"/etc/{number}": f"{number}\n" * 500 for number in range(6)}
 
@@ -40,16 +40,34 @@ class KilledError(Exception):
 class Killer(PopenRunner):
     """Lets the kernel kill debugfs in the middle of a batch: at the first byte beyond `limit` of any file."""
 
-    def __init__(self, limit: int, sign: str = "-z") -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__()
         self._limit = limit
-        self._sign = sign
 
-    def execute(self, argv: Sequence[str], limits: Limits, data: bytes | None, watch: Watch | None) -> Completed:
-        if plain(argv)[:2] == ["debugfs", "-w"] and self._sign in argv:
-            super().execute(argv, replace(limits, file_size=self._limit), data, watch)
+    @contextmanager
+    def converse(self, argv: Sequence[str], limits: Limits = INSPECT) -> Iterator[Conversation]:
+        if "-w" not in argv:
+            with super().converse(argv, limits) as conversation:
+                yield conversation
+            return
+        with super().converse(argv, replace(limits, file_size=self._limit)) as conversation:
+            yield _Doomed(conversation)
+
+
+class _Doomed(Conversation):
+    """Ends this process's part, too, when debugfs is killed, or else when it has done all."""
+
+    def __init__(self, inner: Conversation) -> None:
+        self._inner = inner
+
+    def ask(self, request: bytes, end: bytes) -> tuple[bytes, bytes]:
+        try:
+            answer = self._inner.ask(request, end)
+        except ToolError:
+            raise KilledError from None
+        if b"close\n" in request:
             raise KilledError
-        return super().execute(argv, limits, data, watch)
+        return answer
 
 
 @pytest.fixture
@@ -113,10 +131,13 @@ def test_the_next_change_takes_back_what_was_killed(runner: Runner, image: Path,
 def test_a_batch_that_fails_changes_nothing(runner: Runner, image: Path, tmp_path: Path, offset: int) -> None:
     before = content(runner, whole(image))
     volume = Volume(str(make_disk(tmp_path / "disk", image)), MIB, image.stat().st_size) if offset else whole(image)
-    script = tmp_path / "script"
-    script.write_text(f"rm /etc/1\nwrite {script} /etc/2\nmkdir /new\n{batch.MARK_CLEAN}\n")
+
+    def work(session: Session) -> None:
+        session.do(["rm /etc/1"])
+        session.do([f"write {image} /etc/2", "mkdir /new"])
+
     with pytest.raises(ToolError, match="debugfs failed: "):
-        batch.run(runner, volume, str(script))
+        batch.run(runner, volume, work)
     assert content(runner, volume) == before
     filesystems.verify(runner, volume)
     assert_clean(Path(volume.path), offset)
@@ -130,7 +151,7 @@ def test_a_filesystem_that_lies_far_back_is_changed_but_not_taken_back(
     volume = Volume(str(disk), EFI_DISK_ROOT, image.stat().st_size)
     untouched = disk.read_bytes()
     with pytest.raises(KilledError):
-        change_guest(Killer(200 << 10, "-f"), options(disk), edit, apply=True)
+        change_guest(Killer(200 << 10), options(disk), edit, apply=True)
     for _time in range(2):
         with pytest.raises(DamagedImageError, match="cannot be taken back; make the working image"):
             change_guest(runner, options(disk), edit, apply=True)

@@ -4,7 +4,6 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,50 +11,18 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageEr
 from ansible_collections.voc.cluster.plugins.module_utils._guest import edits
 from ansible_collections.voc.cluster.plugins.module_utils._guest.kinds.kind import parse_mode
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
-from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, PutHostFile
+from ansible_collections.voc.cluster.tests.unit.every_edit import EACH_KIND, FILES, validated
 from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
-
-EACH_KIND: list[dict[str, t.Any]] = [
-    {"file": {"path": "/etc/motd", "content": "é\n", "mode": "0640", "owner": "grid", "group": "4"}},
-    {"directory": {"path": "/srv/data", "mode": "1777"}},
-    {"symlink": {"path": "/etc/localtime", "target": "/usr/share/zoneinfo/UTC"}},
-    {"absent": {"path": "/etc/old"}},
-    {"fstab": {"source": "nfs1:/app", "path": "/grid/app/", "type": "nfs", "options": ["ro", "_netdev"]}},
-    {"fstab": {"path": "/gone", "state": "absent"}},
-    {"environment": {"OSG_APP": "/grid/app", "N": 5}},
-    {"service": {"name": "cron", "enabled": True}},
-    {"service": {"name": "rival", "masked": True, "enabled": False}},
-    {"authorized_key": {"user": "grid", "key": "ssh-ed25519 AAAA me"}},
-    {"network": {}},
-]
 
 
 def _guest() -> MemoryTree:
-    units = "/usr/lib/systemd/system"
-    return MemoryTree(
-        {
-            "/etc/passwd": "grid:x:1001:1002::/home/grid:/bin/sh\n",
-            "/etc/fstab": "a /gone ext4\n",
-            "/etc/old/file": "x",
-            f"{units}/cron.service": "[Install]\nWantedBy=multi-user.target\n",
-            f"{units}/rival.service": "[Install]\nWantedBy=multi-user.target\n",
-            f"{units}/systemd-networkd.service": "[Install]\nWantedBy=multi-user.target\n",
-            "/usr/lib/systemd/systemd-networkd": "",
-        }
-    )
-
-
-def _validated(wanted: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """Fill in defaults as a module does."""
-    validator = ArgumentSpecValidator({"edits": {"type": "list", "elements": "dict", "options": edits.ARGUMENT_SPEC}})
-    outcome = validator.validate({"edits": wanted})
-    assert not outcome.error_messages
-    return outcome.validated_parameters["edits"]
+    return MemoryTree(dict(FILES))
 
 
 def _do(guest: MemoryTree, *wanted: dict[str, t.Any]) -> list[str]:
     plan = Plan(guest)
-    edits.plan_edits(plan, _validated(list(wanted)))
+    edits.plan_edits(plan, validated(list(wanted)))
     paths = [change.path for change in plan.changes()]
     plan.apply()
     return paths
@@ -81,7 +48,7 @@ def test_edits_in_one_batch_do_what_they_say() -> None:
     assert motd.attributes == Attributes(0o640, 1001, 4)
     assert guest.text("/etc/motd") == "é\n"
     assert data.attributes == Attributes(0o1777)
-    assert guest.readlink("/etc/localtime") == "/usr/share/zoneinfo/UTC"
+    assert guest.readlink("/etc/link") == "/usr/share/zoneinfo/UTC"
     assert guest.lstat("/etc/old") is None
     assert guest.text("/etc/fstab") == "nfs1:/app /grid/app nfs ro,_netdev 0 0\n"
     assert guest.lstat("/grid/app")
@@ -98,7 +65,7 @@ def test_the_summary_says_which_edits_changed_what() -> None:
         {"fstab": {"source": "x", "path": "/x", "type": "nfs"}},
         {"fstab": {"source": "x", "path": "/x", "type": "nfs"}},
     ]
-    edits.plan_edits(plan, _validated(wanted))
+    edits.plan_edits(plan, validated(wanted))
     assert plan.summary() == [
         {"path": "/a", "action": "write", "edits": [1]},
         {"path": "/x", "action": "make directory", "edits": [3]},
@@ -111,6 +78,63 @@ def test_a_file_can_come_from_the_builder(tmp_path: Path) -> None:
     guest = _guest()
     _do(guest, {"file": {"path": "/f", "source": str(tmp_path / "source")}})
     assert guest.read("/f") == b"\0\xff"
+
+
+def test_what_edits_made_is_gone_when_it_is_to_be_absent() -> None:
+    guest = _guest()
+    _do(guest, *EACH_KIND)
+    undo = [
+        {"line": {"path": "/etc/ssh/sshd_config", "regexp": "^PermitRootLogin", "state": "absent"}},
+        {"block": {"path": "/etc/rc.local", "state": "absent"}},
+        {"ini": {"path": "/etc/app.ini", "section": "main", "option": "a", "state": "absent"}},
+        {"ini": {"path": "/etc/app.ini", "section": "main", "state": "absent"}},
+        {"sysctl": {"name": "vm.swappiness", "state": "absent"}},
+        {"user": {"name": "jobs", "state": "absent", "remove": True}},
+        {"group": {"name": "cluster", "state": "absent"}},
+        {"authorized_key": {"user": "grid", "key": "ssh-ed25519 AAAA", "state": "absent"}},
+        {"hosts": {"address": "10.0.0.1", "state": "absent"}},
+        {"ca_certificate": {"name": "site", "state": "absent"}},
+    ]
+    for edit in undo:
+        assert _do(guest, edit), edit
+        assert _do(guest, edit) == []
+
+
+def test_a_secret_is_for_its_owner_and_never_shown() -> None:
+    guest = _guest()
+    guest.add("/etc/token", "old word", Attributes(0o644, 5, 6))
+    plan = Plan(guest)
+    edits.plan_edits(plan, validated([{"secret": {"path": "/etc/token", "content": "new word"}}]))
+    assert "word" not in str(plan.diff())
+    plan.apply()
+    entry = guest.lstat("/etc/token")
+    assert entry
+    assert entry.attributes == Attributes(0o640, 5, 6)
+    _do(guest, *EACH_KIND)
+    made = guest.lstat("/etc/condor/tokens.d/pool")
+    assert made
+    assert (made.attributes, guest.text("/etc/condor/tokens.d/pool")) == (Attributes(0o600), "token\n")
+
+
+def test_permissions_below_a_directory_keep_their_modes() -> None:
+    guest = _guest()
+    guest.add("/srv/a/b", "x", Attributes(0o600))
+    guest.add("/srv/link", ("->", "/etc"))
+    _do(guest, {"permissions": {"path": "/srv", "mode": "0700", "owner": "grid", "recurse": True}})
+    shown = {path: entry.attributes for path, (entry, *_rest) in guest.nodes.items() if path.startswith("/srv")}
+    assert shown == {
+        "/srv": Attributes(0o700, 1001),
+        "/srv/a": Attributes(0o755, 1001),
+        "/srv/a/b": Attributes(0o600, 1001),
+        "/srv/link": Attributes(0o777),
+    }
+
+
+def test_a_large_file_of_the_builder_is_copied_without_being_held(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(bytes(100_000))
+    plan = Plan(_guest())
+    edits.plan_edits(plan, validated([{"file": {"path": "/f", "source": str(tmp_path / "source")}}]))
+    assert [type(change) for change in plan.changes()] == [PutHostFile]
 
 
 def test_what_an_edit_does_not_name_is_kept() -> None:
@@ -137,6 +161,21 @@ def test_what_an_edit_does_not_name_is_kept() -> None:
         {"environment": {"A-B": "x"}},
         {"service": {"name": "none", "enabled": True}},
         {"authorized_key": {"user": "none", "key": "x"}},
+        {"secret": {"path": "/s", "content": "x", "mode": "0644"}},
+        {"secret": {"path": "/s", "content": "no base64!", "encoding": "base64"}},
+        {"permissions": {"path": "/none", "mode": "0644"}},
+        {"line": {"path": "/none", "line": "x"}},
+        {"line": {"path": "/etc", "line": "x", "create": True}},
+        {"line": {"path": "/etc/passwd", "line": "x", "regexp": "("}},
+        {"block": {"path": "/none", "block": "x"}},
+        {"replace": {"path": "/none", "regexp": "x"}},
+        {"ini": {"path": "/i", "section": "a", "option": "b", "value": "c\nd"}},
+        {"kernel_module": {"name": "a b", "load": True}},
+        {"user": {"name": "a:b"}},
+        {"group": {"name": "cluster", "gid": 1002}},
+        {"timezone": {"name": "Mars"}},
+        {"ca_certificate": {"name": "x", "content": "x"}},
+        {"ca_certificate": {"name": "x", "source": "/no/such/file"}},
     ],
     ids=str,
 )

@@ -68,6 +68,34 @@ def test_services_get_values_as_systemd_quotes_them() -> None:
     ]
 
 
+def test_services_of_users_get_values_as_environment_d_quotes_them() -> None:
+    text = environment.users({"B": 'a "b" \\ 1', "A": "$x"})
+    assert text.splitlines()[1:] == ['A="\\$\\$x"', 'B="a \\"b\\" \\\\ 1"']
+
+
+def test_each_init_and_shell_of_the_guest_is_told() -> None:
+    openrc = MemoryTree({"/sbin/init": "", "/sbin/openrc": "", "/etc/rc.conf": "#rc_sys\n", "/bin/tcsh": ""})
+    plan = Plan(openrc)
+    environment.set_variables(plan, {"A": "it's!"})
+    plan.apply()
+    assert openrc.text(environment.OPENRC_PATH) == (
+        "#rc_sys\n# BEGIN voc.cluster\nexport A='it'\\''s!'\n# END voc.cluster\n"
+    )
+    assert openrc.text(environment.CSH_PATH).endswith("\nsetenv A 'it'\\''s\\!'\n")
+    assert openrc.lstat(environment.SERVICES_PATH) is None
+    plan = Plan(MemoryTree({"/sbin/init": "", "/sbin/initctl": ""}))
+    environment.set_variables(plan, {"A": "1"})
+    assert [change.path for change in plan.changes()] == ["/etc", "/etc/profile.d", environment.SHELL_PATH]
+    assert "services that upstart starts have no common environment" in plan.notes[0]
+
+
+def test_a_variable_can_be_taken_away() -> None:
+    plan = Plan(MemoryTree())
+    environment.set_variables(plan, {"A": "1", "B": "2"})
+    environment.set_variables(plan, {"A": None})
+    assert environment.parse_shell(plan.read(environment.SHELL_PATH).decode()) == {"B": "2"}
+
+
 def test_variables_that_are_set_already_change_nothing() -> None:
     guest = MemoryTree()
     plan = Plan(guest)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system
+from ansible_collections.voc.cluster.tests.unit.families import FAMILIES, Family
 from ansible_collections.voc.cluster.tests.unit.memory_tree import ELF_X86_64, MemoryTree
 
 DEBIAN = MemoryTree(
@@ -20,6 +21,7 @@ DEBIAN = MemoryTree(
         "/usr/lib/systemd/systemd": "",
         "/usr/lib/systemd/systemd-networkd": "",
         "/sbin/ifup": "",
+        "/etc/network/interfaces": "auto lo\n",
         "/usr/lib/modules/6.12.1/x": "",
         "/boot/vmlinuz-6.9.2": "",
         "/boot/vmlinuz-6.12.1": "",
@@ -162,12 +164,82 @@ def test_any_file_has_an_architecture_or_none(head: bytes) -> None:
     system.elf_machine(b"\x7fELF" + head)
 
 
-def test_versions_sort_as_people_read_them() -> None:
-    ordered = ["5.10.0-9-amd64", "5.10.0-28-amd64", "6.1.0-9", "6.1.0-13", "6.9.0", "6.12.0", "6.12.1"]
-    assert sorted(set(ordered), key=system.version_key) == ordered
+# Every family of guests.
 
 
-@given(st.lists(st.text(max_size=20), max_size=5))
-def test_any_versions_can_be_sorted(versions: list[str]) -> None:
-    ordered = sorted(versions, key=system.version_key)
-    assert sorted(ordered, key=system.version_key) == ordered
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_a_guest_of_each_family_is_described(family: Family) -> None:
+    guest = system.inspect(family.tree())
+    assert (guest.id, guest.version, guest.architecture) == (family.id, family.version, family.architecture)
+    assert (guest.package_manager, guest.init, guest.init_version) == (
+        family.package_manager,
+        family.init,
+        family.init_version,
+    )
+    assert (guest.network, guest.network_stacks[0]) == (family.network, family.network)
+    assert (guest.boot_loader, guest.python, guest.selinux, guest.glibc) == (
+        family.boot_loader,
+        family.python,
+        family.selinux,
+        family.glibc,
+    )
+    assert [entry.path for entry in guest.fstab] == ["/"]
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_the_kernel_of_each_family_is_found(family: Family) -> None:
+    complete = [kernel for kernel in system.inspect(family.tree()).kernels if kernel.modules]
+    (kernel,) = complete
+    assert (kernel.version, kernel.initramfs) == (family.kernel, family.initramfs)
+    assert kernel.modules == f"/lib/modules/{family.kernel}"
+
+
+@pytest.mark.parametrize(("name", "entries"), [("el7", False), ("el8", True), ("el10", True), ("arch", True)])
+def test_boot_entries_are_told(name: str, entries: bool) -> None:
+    assert system.inspect(FAMILIES[name].tree()).boot_entries is entries
+
+
+# Several of one kind.
+
+
+def test_the_init_is_the_one_that_init_is() -> None:
+    files = {"/lib/systemd/systemd": "", "/sbin/init": "", "/sbin/openrc": ""}
+    assert system.inspect(MemoryTree(files)).init == "openrc"
+    assert system.inspect(MemoryTree({**files, "/sbin/init": ("->", "/lib/systemd/systemd")})).init == "systemd"
+    assert system.inspect(MemoryTree({**files, "/sbin/init": ("->", "/sbin/init")})).init == "systemd"
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so", ""),
+        ("/usr/lib/systemd/libsystemd-shared-252-32.el9.so", ""),
+        ("/usr/lib/systemd/systemd", b"\x7fELF\0systemd 252\0"),
+    ],
+)
+def test_the_version_of_systemd_is_told(path: str, content: bytes) -> None:
+    files = {"/usr/lib/systemd/systemd": b"", path: content}
+    assert system.inspect(MemoryTree(files)).init_version == 252
+
+
+def test_a_python_without_a_common_name_is_told() -> None:
+    files = {"/usr/bin/python3.9": "", "/usr/bin/python3.11": "", "/usr/bin/python3.11-config": ""}
+    assert system.inspect(MemoryTree(files)).python == "/usr/bin/python3.11"
+    assert system.inspect(MemoryTree({**files, "/usr/bin/python2": ""})).python == "/usr/bin/python3.11"
+
+
+@pytest.mark.parametrize(
+    ("text", "policy", "state"),
+    [
+        ("SELINUX=enforcing\nSELINUXTYPE=targeted\n", True, "enforcing"),
+        ("# SELINUX=enforcing\n SELINUX = Disabled\n", False, "disabled"),
+        ("SELINUX=permissive\n", False, None),
+        ("SELINUX=perhaps\n", True, None),
+        ("", True, None),
+    ],
+)
+def test_the_state_of_selinux_is_told(text: str, policy: bool, state: str | None) -> None:
+    files: dict[str, bytes | str | tuple[str, str] | None] = {"/etc/selinux/config": text}
+    if policy:
+        files["/etc/selinux/targeted/contexts/files/file_contexts"] = ""
+    assert system.inspect(MemoryTree(files)).selinux == state

@@ -312,6 +312,30 @@ def test_a_filesystem_grows_to_fill_its_region(runner: Runner, tmp_path: Path) -
     assert_clean(image)
 
 
+# The last group of blocks, with its bitmaps and inodes, begins where a cut would be, or just before.
+@pytest.mark.parametrize("behind", [700, 1500])
+@pytest.mark.parametrize("options", [("-b", "1024"), ("-b", "1024", "-O", "^flex_bg,^metadata_csum,^resize_inode")])
+def test_a_filesystem_grows_where_it_lies_and_nothing_is_cut_off(
+    options: tuple[str, ...], behind: int, runner: Runner, tmp_path: Path
+) -> None:
+    content = os.urandom(3 * MIB)
+    tree = plant(tmp_path / "tree", {"/a": content})
+    source = make_ext(tmp_path / "part", tree, size=6 * MIB, options=options)
+    size = 24 * MIB + behind * 1024
+    volume = Volume(str(tmp_path / "disk"), 2 * MIB, size)
+    with open(volume.path, "wb") as disk:
+        disk.seek(volume.offset)
+        disk.write(source.read_bytes())
+        disk.truncate(volume.offset + size)
+    filesystems.check(runner, volume)
+    filesystems.resize(runner, volume)
+    assert os.stat(volume.path).st_size == volume.offset + size
+    assert filesystems.require_ext(volume).size == size
+    assert_clean(tmp_path / "disk", volume.offset)
+    debugfs(tmp_path / "disk", f"dump /a {tmp_path}/copy", offset=volume.offset)
+    assert (tmp_path / "copy").read_bytes() == content
+
+
 def test_a_name_that_e2fsprogs_would_misread_is_refused(runner: Runner, tmp_path: Path) -> None:
     image = make_ext(tmp_path / "part?offset=1")
     with pytest.raises(InputError, match="contains a question mark"):
