@@ -67,7 +67,7 @@ options:
   repositories:
     description:
       - Package sources of the site's, used beside the guest's own for this run. Neither they nor their keys stay in
-        the guest. What dnf, zypper and pacman read of them stays among their caches.
+        the guest.
       - For zypper their index must be signed by the key, too.
     type: list
     elements: dict

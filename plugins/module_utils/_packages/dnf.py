@@ -45,7 +45,7 @@ class Dnf(RpmManager):
 
     def recover(self) -> list[Step]:
         # It looks for the process of that number, and another one has it now.
-        return [Step(("sh", "-c", "rm -f /var/cache/dnf/*.pid /var/lib/dnf/*.pid"))]
+        return [Step(("sh", "-c", "rm -f /var/cache/dnf/*.pid /var/lib/dnf/*.pid")), rpm.REMOVE_CACHES]
 
     def site(self, repositories: Sequence[Repository], view: View, folder: str) -> Site:
         del view
@@ -94,7 +94,7 @@ class Dnf(RpmManager):
         return changes
 
     def clean(self) -> list[Step]:
-        return [Step((self.program, "clean", "packages"))]
+        return [Step((self.program, "clean", "packages")), rpm.REMOVE_CACHES]
 
     def _base(self, site: Site) -> tuple[str, ...]:
         weak = () if self.program == "yum" else (f"--setopt=install_weak_deps={self.recommends}",)

@@ -19,6 +19,12 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Vie
 from ansible_collections.voc.cluster.plugins.module_utils._packages.model import Manager, Repository, Step
 
 KEY = "gpg-pubkey"  # under this name rpm keeps the keys that it trusts
+# What is read of the site's repositories is kept under their names; it would count in later
+# runs, whoever signed it then.
+_OURS = "voc-cluster-"
+_FOLDERS = ("dnf/", "libdnf5/", "zypp/raw/", "zypp/solv/", "zypp/packages/", "yum/*/*/")
+REMOVE_CACHES = Step(("sh", "-c", "rm -rf " + " ".join(f"/var/cache/{folder}{_OURS}*" for folder in _FOLDERS)))
+
 _FORMAT = r"%{NAME}\t%{EPOCH}\t%{VERSION}-%{RELEASE}\n"
 
 
@@ -61,7 +67,7 @@ def forget(names: Sequence[str]) -> list[Step]:
 
 def repository_file(repository: Repository, folder: str) -> bytes:
     """Return a repository as a file of yum.repos.d(5), which zypper reads, too."""
-    lines = [f"[voc-{repository.name}]", f"name={repository.name}", f"baseurl={repository.uri}", "enabled=1"]
+    lines = [f"[{_OURS}{repository.name}]", f"name={repository.name}", f"baseurl={repository.uri}", "enabled=1"]
     if repository.key is None:
         lines.append("gpgcheck=0")
     else:
@@ -80,4 +86,4 @@ def word(request_name: str, version: str | None, file: str | None, between: str)
     return file or (f"{request_name}{between}{version}" if version else request_name)
 
 
-__all__ = ["KEY", "RpmManager", "forget", "guests_own", "keys", "repository_file", "word"]
+__all__ = ["KEY", "REMOVE_CACHES", "RpmManager", "forget", "guests_own", "keys", "repository_file", "word"]

@@ -38,6 +38,9 @@ _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 class Zypper(RpmManager):
     """zypper, of openSUSE and SLES."""
 
+    def recover(self) -> list[Step]:
+        return [rpm.REMOVE_CACHES]
+
     def site(self, repositories: Sequence[Repository], view: View, folder: str) -> Site:
         if not repositories:
             return Site()
@@ -74,7 +77,7 @@ class Zypper(RpmManager):
         return changes
 
     def clean(self) -> list[Step]:
-        return [Step(("zypper", "--non-interactive", "clean"))]
+        return [Step(("zypper", "--non-interactive", "clean")), rpm.REMOVE_CACHES]
 
     def _words(self, site: Site, state: str, wanted: Sequence[Request], *options: str) -> tuple[str, ...]:
         base = ("zypper", "--non-interactive", "--no-refresh", *site.options)

@@ -109,7 +109,7 @@ def test_the_sites_repositories_stand_beside_the_guests_own() -> None:
     site = Dnf("dnf").site([keyed], MemoryTree(), "/run/x")
     assert site.options == ("--setopt=reposdir=/etc/yum.repos.d,/run/x/repos",)
     text = site.files["repos/voc-site.repo"].decode()
-    assert text.splitlines()[:3] == ["[voc-site]", "name=site", "baseurl=https://p.example/el9"]
+    assert text.splitlines()[:3] == ["[voc-cluster-site]", "name=site", "baseurl=https://p.example/el9"]
     assert "gpgcheck=1\ngpgkey=file:///run/x/keys/site.asc\n" in text
     (before,) = Dnf("dnf").before([keyed], "/run/x")
     assert before.argv == ("rpm", "--import", "/run/x/keys/site.asc")
