@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import selectors
 import time
@@ -23,6 +24,11 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import ToolErr
 
 _PIECE = 64 << 10
 _TICK = 1.0  # seconds
+
+# Most programs write a line at a time, and each would wake this process. So a long answer is left
+# to gather in the pipe; a short one is there at once.
+_SHORT = 20  # reads
+_PAUSE = 0.001  # seconds
 
 
 class Process(t.Protocol):
@@ -69,7 +75,11 @@ class Dialogue(Conversation):
                 if pipe:
                     selector.register(pipe.fileno(), selectors.EVENT_READ, heard)
             selector.register(self._requests, selectors.EVENT_WRITE, memoryview(request))
-            while not output.endswith(end):
+            for exchange in itertools.count():
+                if output.endswith(end):
+                    break
+                if exchange > _SHORT:
+                    time.sleep(_PAUSE)
                 if not self._exchange(selector, output):
                     self._read_rest(selector, errors)
                     raise ToolError(f"{self._tool} has ended ({last_words(bytes(errors))})", hint=HOSTILE)

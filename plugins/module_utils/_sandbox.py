@@ -23,6 +23,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestEr
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
+from ansible_collections.voc.cluster.plugins.module_utils._read_only import read_only
 from ansible_collections.voc.cluster.plugins.module_utils._seccomp import write_filter
 from ansible_collections.voc.cluster.plugins.module_utils._stand_ins import StandIn, forget, places
 from ansible_collections.voc.cluster.plugins.module_utils._user_network import resolver, user_network
@@ -35,10 +36,11 @@ _CAPABILITIES = (
     *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID"),
     *("CAP_SETUID", "CAP_SETGID", "CAP_SETFCAP", "CAP_SYS_CHROOT"),
 )
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ENVIRONMENT = {
     "HOME": "/root",
     "LANG": "C.UTF-8",
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": SEARCH_PATH,
     "SYSTEMD_OFFLINE": "1",
 }
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
@@ -57,8 +59,29 @@ _RPM_MACROS = "/root/.rpmmacros"
 _NO_NAMESPACES = b"%__transaction_unshare %{nil}\n"
 _WANTS_NAMESPACES = "/usr/lib/rpm/macros.d/macros.transaction_unshare"
 
+# bwrap mounts the builder's own devices, and the guest's root has the rights of the builder's to
+# their permission bits.
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
+
 # The descriptors by which bwrap reads files; POSIX shells open those up to 9.
 _VARIABLES, _FILTER, _FIRST_STAND_IN = 3, 4, 5
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """What outlives a program of the guest, for those that are run after it.
+
+    Attributes:
+        processes: a descriptor of this process's for the PID namespace that they share.
+        folders: folders of the builder for those of the guest that are covered, by their real paths there.
+        tools: a folder of the builder, and the guest path below ``/run`` at which it can be read.
+        hostname: the name that they take their machine's to be.
+    """
+
+    processes: int
+    folders: Mapping[str, str]
+    tools: tuple[str, str]
+    hostname: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +93,7 @@ class Sandbox:
         folders: the guest's folders that are covered by empty ones: real paths, and permission bits.
         stand_ins: what is mounted over the guest's own files.
         given: files and folders of the builder's that can be read, and the paths at which they are seen.
+        lasting: what its programs share with those that were run before them.
     """
 
     runner: Runner
@@ -78,6 +102,7 @@ class Sandbox:
     folders: tuple[tuple[str, str], ...] = ()
     stand_ins: tuple[StandIn, ...] = ()
     given: tuple[tuple[str, str], ...] = ()
+    lasting: Lasting | None = None
 
     def run(
         self,
@@ -120,17 +145,19 @@ class Sandbox:
             files = [_handed(stack, b"".join(os.fsencode(word) + b"\0" for word in words)), _handed(stack)]
             write_filter(files[1])
             files += [_handed(stack, one.content) for one in self.stand_ins]
+            files += [self.lasting.processes] if self.lasting else []
             enter = [find("nsenter"), f"--net={self.network}", "--"] if self.network else []
             yield [*_opening(files), *enter, find("bwrap"), *self._options(directory), *argv]
 
     def _options(self, directory: str) -> list[str]:
         return [
             *("--die-with-parent", "--new-session"),
-            *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+            *(["--pidns", str(self.last_descriptor)] if self.lasting else ["--unshare-pid"]),
+            *("--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
             *([] if self.network else ["--unshare-net"]),
             *("--bind", self.root, "/", "--dev", "/dev", "--proc", "/proc"),
             *(word for path in _KERNEL_SETTINGS for word in ("--ro-bind-try", path, path)),
-            *(word for path, mode in self.folders for word in ("--perms", mode, "--tmpfs", path)),
+            *self._folder_options(),
             *(word for source, path in self.given for word in ("--ro-bind", source, path)),
             *self._stand_in_options(),
             *("--cap-drop", "ALL"),
@@ -138,6 +165,18 @@ class Sandbox:
             *("--seccomp", str(_FILTER), "--clearenv", "--args", str(_VARIABLES)),
             *("--chdir", directory, "--"),
         ]
+
+    @property
+    def last_descriptor(self) -> int:
+        """The highest that a program is started with; bwrap leaves that of a PID namespace open."""
+        return _FIRST_STAND_IN + len(self.stand_ins) - (0 if self.lasting else 1)
+
+    def _folder_options(self) -> Iterator[str]:
+        if self.lasting is None:
+            yield from (word for path, mode in self.folders for word in ("--perms", mode, "--tmpfs", path))
+            return
+        yield from (word for path, source in self.lasting.folders.items() for word in ("--bind", source, path))
+        yield from ("--ro-bind", *self.lasting.tools, "--hostname", self.lasting.hostname)
 
     def _stand_in_options(self) -> Iterator[str]:
         for descriptor, one in enumerate(self.stand_ins, _FIRST_STAND_IN):
@@ -147,6 +186,8 @@ class Sandbox:
 @contextmanager
 def sandbox(runner: Runner, root: str, *, network: bool, given: Sequence[tuple[str, str]] = ()) -> Iterator[Sandbox]:
     """Prepare a mounted guest for running its programs; nothing of the preparation stays.
+
+    This process must have a mount namespace of its own.
 
     Where the network is asked for it leads outside by the builder's, and the guest's programs
     see a resolver that works there. Services are not started. Both files are mounted over the
@@ -165,6 +206,8 @@ def sandbox(runner: Runner, root: str, *, network: bool, given: Sequence[tuple[s
     folders = tuple(_folders(files))
     forget(files, [_RESOLVER, _RPM_MACROS, _NO_SERVICES.path])
     with ExitStack() as stack:
+        # For a moment bwrap itself is a process like the guest's, and shows its file in /proc.
+        stack.enter_context(read_only(runner, [*_DEVICES, os.path.realpath(find("bwrap"))]))
         wanted = _stand_ins(files, network)
         stand_ins = stack.enter_context(places(files, wanted, [real for real, _mode in folders]))
         path = stack.enter_context(user_network(runner)) if network else None
@@ -232,4 +275,4 @@ def _proxies() -> dict[str, str]:
     return {name: os.environ[name] for name in _PROXIES if name in os.environ}
 
 
-__all__ = ["GUEST_PROGRAMS", "Sandbox", "given_folder", "sandbox"]
+__all__ = ["GUEST_PROGRAMS", "SEARCH_PATH", "Lasting", "Sandbox", "given_folder", "sandbox"]

@@ -17,6 +17,9 @@ description:
     Secure Boot must be off.
   - No program of the guest is run, and nothing is mounted unless the guest is on xfs or btrfs. The image must have a
     kernel with its initramfs already, see M(voc.cluster.image_packages).
+  - The guest's own tools, should they write a boot configuration anew, give kernels the same command line. It goes
+    into entries of the Boot Loader Specification, C(/etc/kernel/cmdline), C(/etc/default/grub) and the configuration
+    of extlinux, where the guest has them.
   - Where C(/boot) is a filesystem of its own, GRUB's configuration goes there.
   - Entries of fstab for devices that are not in the image become comments, for they would hold up the boot. Device
     names of another machine, like C(/dev/vda2), become UUIDs where it is beyond doubt which partition they mean.
@@ -50,6 +53,9 @@ options:
     description:
       - What the kernel is given on its command line after the root filesystem.
       - The last console is the one that the system's own messages go to.
+      - Where they are not set here, options are added without which a guest would not come up. That is
+        C(net.ifnames=0) where its network stack needs the kernel's names of interfaces, C(vsyscall=emulate) for a C
+        library older than 2.15, and on Alpine the filesystem that its initramfs is to load.
     type: list
     elements: str
     default: [console=tty0, "console=ttyS0,115200n8"]

@@ -35,7 +35,9 @@ options:
     type: path
     required: true
   kernel_options:
-    description: What the kernel is given on its command line after the root filesystem.
+    description:
+      - What the kernel is given on its command line after the root filesystem.
+      - What the guest itself needs is added, see M(voc.cluster.image_boot).
     type: list
     elements: str
     default: [console=tty0, "console=ttyS0,115200n8"]
@@ -95,9 +97,12 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     image = options["image"]
     spread = locate(runner, image, options["access"], options["root"])
     found = require(spread.root.volume, ROOTS)
-    command_line = kernel.command_line(require_uuid(found, spread.root.volume), options["kernel_options"])
+    uuid = require_uuid(found, spread.root.volume)
     with locked(image), open_guest(runner, spread, options["access"], writable=False) as files:
-        chosen = kernel.choose(system.inspect(files), image)[0]
+        guest = system.inspect(files)
+        chosen = kernel.choose(guest, image)[0]
+        wanted = kernel.options(files, guest, found.type, options["kernel_options"])
+        command_line = kernel.command_line(uuid, wanted)
         initramfs.require(runner, files, chosen, options["drivers"], image)
         written = direct.export(files, chosen, command_line, options["dest"], apply=not module.check_mode)
     listed = "".join(f"{name}\n" for name in written)

@@ -509,14 +509,58 @@ options:
             type: path
           state: *state
       network:
-        description: How the guest's Ethernet interfaces get their addresses, whatever their names and MACs.
+        description:
+          - How the guest's Ethernet interfaces get their addresses, whatever their names and MACs.
+          - One network stack of the guest is in charge afterwards. What else would configure interfaces is switched off
+            or removed, and each of it is among the RV(changes). That is other stacks and their services, files of
+            another machine, single DHCP daemons, and the network part of cloud-init.
+          - Where a stack can tell interfaces only by their names (V(ifcfg), V(wicked), an V(ifupdown) from before
+            Debian 9), the first one is meant, which the kernel calls eth0; M(voc.cluster.image_boot) then tells the
+            kernel to keep this name.
         type: dict
         suboptions:
           method:
-            description: V(dhcp) lets all of them ask, with their MAC as client identifier.
+            description: V(dhcp) asks, with the MAC as client identifier; V(static) gives O(edits[].network.addresses).
             type: str
-            choices: [dhcp]
+            choices: [dhcp, static]
             default: dhcp
+          stack:
+            description:
+              - Which network stack of the guest is to be in charge. V(auto) keeps the one that is.
+            type: str
+            choices: [auto, ifcfg, ifupdown, netplan, networkd, networkmanager, wicked]
+            default: auto
+          mac:
+            description: The one interface that is meant, by its MAC.
+            type: str
+          interface:
+            description:
+              - The one interface that is meant, by its name. With neither, V(dhcp) is for every Ethernet interface and
+                V(static) for the first.
+            type: str
+          addresses:
+            description: The addresses of V(static), with the lengths of their prefixes, for example V(192.0.2.5/24).
+            type: list
+            elements: str
+            default: []
+          gateways:
+            description: The gateways of V(static), at most one of IPv4 and one of IPv6.
+            type: list
+            elements: str
+            default: []
+          dns:
+            description: Addresses of name servers. With V(dhcp) they take the place of those that it tells.
+            type: list
+            elements: str
+            default: []
+          search:
+            description: Domains in which short names are looked up.
+            type: list
+            elements: str
+            default: []
+          mtu:
+            description: The largest packet, in bytes. Without it, what the network or the driver says.
+            type: int
 """
 
 EXAMPLES = r"""
@@ -575,6 +619,17 @@ EXAMPLES = r"""
       - resolver: {servers: [10.0.0.2, 10.0.0.3], search: [site.example]}
       - timezone: {name: America/New_York}
       - ca_certificate: {name: site, source: /srv/keys/site-ca.pem}
+
+- name: Give an image that one instance is made of a fixed address
+  voc.cluster.image_edit:
+    image: /var/lib/voc-cluster/work/head/disk.raw
+    edits:
+      - network:
+          method: static
+          addresses: [192.0.2.5/24]
+          gateways: [192.0.2.1]
+          dns: [192.0.2.2]
+          search: [cluster.example]
 """
 
 RETURN = r"""

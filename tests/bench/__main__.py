@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / ".collections"))
 
 import engine  # noqa: E402
 import formats  # noqa: E402
+import guest  # noqa: E402
 import images  # noqa: E402
 import instances  # noqa: E402
 import line  # noqa: E402
@@ -24,7 +25,7 @@ import peers  # noqa: E402
 from measure import BENCHMARKS, Row  # noqa: E402
 
 # Importing a group registers its benchmarks.
-GROUPS = (engine, formats, images, instances, line, peers)
+GROUPS = (engine, formats, guest, images, instances, line, peers)
 
 
 def table(rows: list[Row]) -> str:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .machine import tool
 from .playbooks import PROGRAMS, ROOT
-
-SECONDS = 30
+from .sshd import ssh_server
 
 PLAYBOOK = """
 - hosts: all
@@ -42,46 +37,8 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ssh_builder(tmp_path: Path) -> Iterator[dict[str, object]]:
-    """Start an sshd of our own on loopback; give the variables of a host that is reached through it."""
-    for name in ("host", "user"):
-        tool("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name)
-    (tmp_path / "authorized").write_bytes((tmp_path / "user.pub").read_bytes())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = {
-        "ListenAddress": f"127.0.0.1:{port}",
-        "HostKey": tmp_path / "host",
-        "AuthorizedKeysFile": tmp_path / "authorized",
-        "StrictModes": "no",
-        "UsePAM": "no",
-        "PermitRootLogin": "prohibit-password",
-        "PidFile": "none",
-    }
-    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where sshd locks up the part that talks to strangers
-    words = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-    with subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", "/dev/null", *words]) as server:
-        try:
-            wait_for_port(port)
-            yield {
-                "ansible_connection": "ssh",
-                "ansible_host": "127.0.0.1",
-                "ansible_port": port,
-                "ansible_user": getpass.getuser(),
-                "ansible_ssh_private_key_file": str(tmp_path / "user"),
-                # No master connection, which would outlive the test.
-                "ansible_ssh_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
-            }
-        finally:
-            server.terminate()
-
-
-def wait_for_port(port: int) -> None:
-    end = time.monotonic() + SECONDS
-    with socket.socket() as client:
-        while client.connect_ex(("127.0.0.1", port)) != 0:
-            assert time.monotonic() < end, "sshd does not answer"
-            time.sleep(0.05)
+    with ssh_server(tmp_path) as variables:
+        yield variables
 
 
 def play(folder: Path, source: Path, builder: dict[str, object]) -> str:

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -187,6 +188,21 @@ def test_devices_are_those_that_every_program_needs(box: Sandbox) -> None:
         f"/dev/{name}" for name in ("full", "null", "ptmx", "pts/ptmx", "random", "tty", "urandom", "zero")
     }
     assert "/dev/null" in nodes
+
+
+def test_devices_of_the_builder_keep_their_rights(box: Sandbox) -> None:
+    before = os.stat("/dev/null")
+    try:
+        with pytest.raises(ToolError, match=REFUSED):
+            sh(box, "chmod 600 /dev/null")
+        with pytest.raises(ToolError, match=REFUSED):
+            sh(box, "chown 1 /dev/zero")
+        after = os.stat("/dev/null")
+        assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
+        assert sh(box, "echo x > /dev/null; head -c 1 /dev/zero | od -An -c").strip() == "\\0"
+    finally:
+        with suppress(OSError):  # in here it is as read-only as it should be in there
+            os.chmod("/dev/null", 0o666)
 
 
 def test_no_process_of_the_builder_is_seen_or_reached(box: Sandbox) -> None:

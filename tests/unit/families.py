@@ -116,7 +116,7 @@ def _debian_sysv(version: str, kernel: str, glibc: str) -> Family:
             "/bin/dash": ELF_X86_64,
             f"/lib/x86_64-linux-gnu/libc-{glibc}.so": "",
             "/sbin/init": "",
-            "/etc/init.d/networking": "",
+            "/etc/init.d/networking": "### BEGIN INIT INFO\n# Default-Start:     S\n### END INIT INFO\n",
             "/etc/rcS.d/S12networking": ("->", "../init.d/networking"),
             "/etc/udev/rules.d/70-persistent-net.rules": f'ATTR{{address}}=="{MAC}", NAME="eth0"\n',
             "/lib/udev/rules.d/75-persistent-net-generator.rules": "",
@@ -278,7 +278,7 @@ def _el_sysv(release: str, version: str, kernel: str, initramfs: str, glibc: str
             f"{library}/libc-{glibc}.so": "",
             "/sbin/init": "",
             **(
-                {"/sbin/initctl": "", "/etc/init/rc.conf": ""}
+                {"/sbin/initctl": "", "/etc/init/rc.conf": "", "/etc/dhcp": None}
                 if init == "upstart"
                 else {"/etc/inittab": "id:3:initdefault:\n"}
             ),
@@ -332,6 +332,8 @@ def _el(name: str, version: str, systemd: int, kernel: str, network: str, python
     scripts: Files = {
         "/usr/sbin/ifup": "",
         "/usr/sbin/dhclient": "",
+        "/etc/dhcp": None,
+        "/etc/init.d": ("->", "rc.d/init.d"),
         "/etc/rc.d/init.d/network": "",
         **{f"/etc/rc.d/rc{level}.d/S10network": ("->", "../init.d/network") for level in (2, 3, 4, 5)},
         f"{_SCRIPTS}/ifup-eth": "",

@@ -31,8 +31,9 @@ def test_every_documented_default_of_the_site_is_set() -> None:
     assert documented == set(_load(ROOT / "roles/site/defaults/main.yml"))
 
 
-def test_every_module_is_in_the_action_group() -> None:
-    assert _load(ROOT / "meta" / "runtime.yml")["action_groups"]["image"] == MODULES
+def test_every_module_that_works_on_an_image_is_in_the_action_group() -> None:
+    on_images = [name for name in MODULES if name.startswith("image_")]
+    assert _load(ROOT / "meta" / "runtime.yml")["action_groups"]["image"] == on_images
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -15,7 +15,14 @@ from ansible_collections.voc.cluster.plugins.module_utils._boot import esp, grub
 from ansible_collections.voc.cluster.plugins.module_utils._boot.grub import BootLoader, Home
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, places, selinux, system, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import (
+    command_line,
+    fstab,
+    places,
+    selinux,
+    system,
+    tree,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate
 from ansible_collections.voc.cluster.plugins.module_utils._guest.fstab import FstabEntry
 from ansible_collections.voc.cluster.plugins.module_utils._guest.places import Spread
@@ -135,10 +142,12 @@ def plan_boot(
     needed = [*drivers, *initramfs.filesystem_drivers(files, kernels[0], disk.root.type)]
     initramfs.require(runner, files, kernels[0], needed, disk.image)
     loaders = _plan_loaders(runner, disk, firmware)
-    command_line = kernel.command_line(disk.uuid, options)
+    wanted = kernel.options(files, guest, disk.root.type, options)
+    line = kernel.command_line(disk.uuid, wanted)
     plan = Plan(files)
-    config = grub.config(kernels, disk.home, command_line, guest.name or "Linux")
+    config = grub.config(kernels, disk.home, line, guest.name or "Linux")
     plan.write(grub.CONFIG_PATH, config.encode("utf-8", "surrogateescape"))
+    command_line.settle(plan, f"UUID={disk.uuid}", wanted)
     switched_off = _adapt_fstab(plan, disk)
     selinux.label_new(plan)
     return BootPlan(
@@ -147,7 +156,7 @@ def plan_boot(
         files=plan,
         loaders=loaders,
         kernel=kernels[0],
-        command_line=command_line,
+        command_line=line,
         switched_off=switched_off,
     )
 

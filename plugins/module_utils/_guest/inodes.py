@@ -59,6 +59,8 @@ def parse_listing(output: bytes) -> dict[str, tuple[int, Entry]]:
         inode, mode, uid, gid, name, size = match.groups()
         # debugfs prints owners as signed numbers.
         owner, group = int(uid) & 0xFFFFFFFF, int(gid) & 0xFFFFFFFF
+        if inode == b"0":  # a block of a large directory's index
+            continue
         names[os.fsdecode(name)] = (int(inode), Entry.from_mode(int(mode, 8), owner, group, int(size or 0)))
     if output[end:].strip():
         raise DamagedImageError("a directory in the guest cannot be read", hint="check the filesystem with e2fsck")

@@ -101,6 +101,9 @@ def with_line(text: str, search: LineSearch, anchor: Anchor, *, backrefs: bool =
 
     Args:
         backrefs: whether the line refers to groups of the pattern; without a match nothing changes.
+
+    Raises:
+        InputError: the line is none, or refers to a group that there is not.
     """
     if "\n" in search.line:
         raise InputError("a line cannot contain a newline", hint="use an edit of kind block")

@@ -26,7 +26,8 @@ class Scripts(sysv.Scripts):
         self._runlevel = runlevel
 
     def enable(self, plan: Plan, name: str) -> None:
-        """Let a script be run in the runlevel, unless one has it already."""
+        """Let a script be run in the runlevel, unless one has it already; it is unmasked."""
+        self.unmask(plan, name)
         if not _links(plan, name):
             plan.symlink(f"{_RUNLEVELS}/{self._runlevel}/{name}", f"/etc/init.d/{name}")
 

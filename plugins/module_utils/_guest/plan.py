@@ -55,6 +55,7 @@ class Plan:
     def __init__(self, base: GuestTree) -> None:
         self._base = base
         self._nodes: dict[str, _Node | None] = {}
+        self._planned: dict[str, set[str]] = {}  # the names among them, by their directory
         self._xattrs: dict[str, dict[str, bytes]] = {}
         self._known: list[tree.Change] | None = None  # the changes, until something is planned or done
         self._edit: int | None = None
@@ -85,10 +86,9 @@ class Plan:
         """See `tree.View`."""
         before = self._base.lstat(path)
         names = set(self._base.listdir(path)) if before and before.kind == "directory" else set()
-        for other, node in self._nodes.items():
-            if other != "/" and tree.parent(other) == path:
-                name = other.rpartition("/")[2]
-                (names.add if node else names.discard)(name)
+        for name in self._planned.get(path, ()):
+            if name:  # not the root itself
+                (names.add if self._nodes[tree.join(path, name)] else names.discard)(name)
         return sorted(names)
 
     def read(self, path: str) -> bytes:
@@ -181,8 +181,11 @@ class Plan:
         """
         tree.require_settable(path, name)
         real = tree.resolve(self, path, follow=False)
-        if self.lstat(real) is None:
+        entry = self.lstat(real)
+        if entry is None:
             raise GuestError("there is no such file in the guest", where=path)
+        if name.startswith("user.") and entry.kind not in ("file", "directory"):
+            raise GuestError("only files and directories have attributes of users (man 7 xattr)", where=path)
         if self.xattrs(real).get(name) != value:
             self._credit(real)
         self._xattrs.setdefault(real, {})[name] = value
@@ -209,10 +212,17 @@ class Plan:
             return
         if real == "/":
             raise GuestError("the guest's root cannot be removed", where=path)
-        if entry.kind == "directory":
-            for name in self.listdir(real):
-                self.remove(f"{real}/{name}")
-        self._put(real, None)
+        for each in reversed([real, *(self._below(real) if entry.kind == "directory" else ())]):
+            self._put(each, None)
+
+    def _below(self, real: str) -> Iterator[str]:
+        """Yield all that is in a directory, level by level: a tree may be deeper than a stack."""
+        level = [real]
+        while level:
+            self._base.expect(level)
+            inside = [f"{folder}/{name}" for folder in level for name in self.listdir(folder)]
+            yield from inside
+            level = [path for path in inside for entry in [self.lstat(path)] if entry and entry.kind == "directory"]
 
     def _make_room(self, path: str) -> tuple[str, Attributes]:
         """Return where a file is to be written, and the attributes that it would keep."""
@@ -237,9 +247,11 @@ class Plan:
     def _put(self, real: str, node: _Node | None) -> None:
         if not (real in self._nodes and self._nodes[real] == node):
             self._credit(real)
+        before = self.lstat(real)
         self._nodes[real] = node
+        self._planned.setdefault(tree.parent(real), set()).add(real.rpartition("/")[2])
         self._known = None
-        if node is None:
+        if before is None or node is None or before.kind != node.entry.kind:
             self._xattrs.pop(real, None)
 
     def _credit(self, real: str) -> None:

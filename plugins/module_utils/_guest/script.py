@@ -108,8 +108,8 @@ class Script:
     def finish(self) -> None:
         """Append what is done once: directories in which names came or went tell when."""
         for path in self._stamped:
-            standing = self._standing.get(path)
-            if standing and path not in self._falling:
+            standing = self._kept_directory(path)
+            if standing:
                 self.lines += [f"set_inode_field <{standing.number}> {field} now" for field in ("mtime", "ctime")]
 
     def _do(self, path: str, *words: str) -> None:
@@ -121,11 +121,14 @@ class Script:
             raise GuestError("there is no such file in the guest", where=path)
         return found
 
+    def _kept_directory(self, path: str) -> Standing | None:
+        """Return a directory that is there before and after; one made anew has nothing of what stood in its place."""
+        return None if path in self._made or path in self._falling else self._standing.get(path)
+
     def _require_directory(self, path: str, inside: str) -> None:
         """Refuse a path that leads through something else: debugfs would follow a link."""
         standing = self._standing.get(path)
-        is_one = standing.entry.kind == "directory" if standing else path in self._made
-        if not is_one:
+        if path not in self._made and (standing is None or standing.entry.kind != "directory"):
             raise GuestError(f"{path} is not a directory in the guest", where=inside)
 
     def _enter(self, folder: str, path: str) -> None:
@@ -161,8 +164,8 @@ class Script:
 
     def _count_links(self, path: str, more: int) -> None:
         """Write the number of a directory's links, of which each directory in it is one."""
-        standing = self._standing.get(path)
-        if standing is None or path in self._falling:
+        standing = self._kept_directory(path)
+        if standing is None:
             return
         links = self._links.get(path, standing.inode.links)
         if links < 2:  # there were too many to count once (ext4, dir_nlink)
@@ -220,7 +223,7 @@ class Script:
     def _default(self, folder: str) -> bytes | None:
         if folder in self._defaults:
             return self._defaults[folder]
-        standing = self._standing.get(folder)
+        standing = self._kept_directory(folder)
         return standing.xattrs.get(acl.DEFAULT) if standing else None
 
     # What is changed.

@@ -76,6 +76,11 @@ def _manager(view: View, name: str, runlevel: str) -> Manager | None:
 class _ScriptUnderSystemd(sysv.Scripts):
     """Init scripts that systemd makes units of: they start by their links, and are masked as units."""
 
+    def enable(self, plan: Plan, name: str) -> None:
+        """See `Manager`."""
+        self.unmask(plan, name)
+        super().enable(plan, name)
+
     def mask(self, plan: Plan, name: str) -> None:
         """See `Manager`."""
         systemd.mask(plan, systemd.unit_name(name))

@@ -31,12 +31,13 @@ def unit_name(name: str) -> str:
 
 
 def find_unit(view: View, unit: str) -> str | None:
-    """Return the path of a unit's file in the guest, that of its template for an instance, or None."""
+    """Return the path of a unit's file in the guest, that of its template for an instance, or None; a mask is none."""
     template = template_of(unit)
     for name in (unit, template) if template else (unit,):
         for folder in _FOLDERS:
             path = f"{folder}/{name}"
-            if tree.lookup(view, path)[1]:
+            real, entry = tree.lookup(view, path)
+            if entry and real != _NULL:
                 return path
     return None
 

@@ -41,13 +41,14 @@ class Scripts:
     """Init scripts of sysvinit; see `services.Manager`."""
 
     def enable(self, plan: Plan, name: str) -> None:
-        """Let a script be run at boot, in the levels that it names itself."""
+        """Let a script be run at boot, in the levels that it names itself; it is unmasked."""
+        _set_execute(plan, name, True)
         folder, _target = _place(plan)
         if any(_links(plan, folder, level, name, "S") for level in f"{_RUNNING}S"):
             return
         header = parse_header(tree.read_text(plan, f"{_SCRIPTS}/{name}") or "")
         order = _order(plan, folder, header)
-        for level in _LEVELS:
+        for level in f"{_LEVELS}S":
             if level in header.levels:
                 _link(plan, level, name, "S", order)
             elif level in header.stop_levels:

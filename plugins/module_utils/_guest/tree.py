@@ -350,6 +350,11 @@ def sha256(file: t.BinaryIO) -> str:
         digest.update(piece)
 
 
+def join(folder: str, name: str) -> str:
+    """Return the real path of a name in a directory."""
+    return f"{folder.rstrip('/')}/{name}"
+
+
 def parent(path: str) -> str:
     """Return the directory that holds a real path."""
     return posixpath.dirname(path)
@@ -374,6 +379,7 @@ __all__ = [
     "View",
     "changes_directory",
     "exists",
+    "join",
     "lookup",
     "names_in",
     "needs_existing",

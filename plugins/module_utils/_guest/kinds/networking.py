@@ -8,25 +8,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.voc.cluster.plugins.module_utils._guest.kinds.kind import Kind, Options
-from ansible_collections.voc.cluster.plugins.module_utils._guest.network import write
-from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
+from ansible_collections.voc.cluster.plugins.module_utils._guest.kinds.kind import Kind
+from ansible_collections.voc.cluster.plugins.module_utils._guest.network.settings import ARGUMENT_SPEC
+from ansible_collections.voc.cluster.plugins.module_utils._guest.network.write import configure
 
-
-def _network(plan: Plan, options: Options) -> None:
-    del options  # DHCP is the one method there is
-    write.write_dhcp(plan)
-
-
-KINDS = (
-    Kind(
-        "network",
-        {
-            "type": "dict",
-            "options": {"method": {"type": "str", "choices": ["dhcp"], "default": "dhcp"}},
-        },
-        _network,
-    ),
-)
+KINDS = (Kind("network", {"type": "dict", "options": ARGUMENT_SPEC}, configure),)
 
 __all__ = ["KINDS"]

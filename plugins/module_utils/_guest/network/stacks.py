@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.network import services
+from ansible_collections.voc.cluster.plugins.module_utils._guest.network import startup
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
 
 INTERFACES = "/etc/network/interfaces"
@@ -87,7 +87,7 @@ def _look(view: View, name: str) -> Stack:
     if name == "netplan":
         started = any(tree.exists(view, path) for path in _GENERATORS)
     else:
-        started = services.is_started(view, SERVICES[name])
+        started = startup.is_started(view, SERVICES[name])
     return Stack(name, started, any(_configurations(view, name)))
 
 

@@ -4,56 +4,89 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""One writer per network stack: DHCP on whatever interface there is, whatever its MAC."""
+"""Configures a guest's network: the stack is chosen, its rivals are switched off, and its writer writes."""
 
 from __future__ import annotations
 
+import typing as t
+from collections.abc import Callable
+
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import system, systemd
+from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.network import (
+    clients,
+    ifcfg_el,
+    ifcfg_suse,
+    ifupdown,
+    netplan,
+    networkd,
+    networkmanager,
+    rivals,
+    stacks,
+)
+from ansible_collections.voc.cluster.plugins.module_utils._guest.network.settings import Settings, parse
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
-
-NETWORKD_PATH = "/etc/systemd/network/10-voc-cluster.network"
-
-# Kind=!* leaves out bridges, bonds and the like, which are Ethernet too. The
-# MAC as client identifier makes reservations by MAC work: networkd's default is
-# derived from the machine-id, which is new with every instance.
-_NETWORKD = """\
-# Written by voc.cluster: DHCP on every Ethernet interface.
-[Match]
-Type=ether
-Kind=!*
-
-[Network]
-DHCP=yes
-
-[DHCPv4]
-ClientIdentifier=mac
-"""
-
-_RIVALS = ("networking.service", "NetworkManager.service")
+from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Guest
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
 
 
-def write_dhcp(plan: Plan) -> None:
-    """Let every Ethernet interface get its address by DHCP.
+def configure(plan: Plan, options: dict[str, t.Any]) -> None:
+    """Let one stack of the guest configure its network, and no other.
 
-    Other stacks of the guest are masked: two writers for one interface take
-    turns at breaking it.
+    Args:
+        options: as `settings.ARGUMENT_SPEC` has them.
 
     Raises:
-        GuestError: the guest has no network stack that is supported.
+        InputError: an option is wrong.
+        GuestError: the guest has no such stack, or none at all.
     """
-    stacks = system.inspect(plan).network_stacks
-    if "networkd" not in stacks:
-        seen = ", ".join(stacks) or "none"
-        raise GuestError(
-            f"the guest has no systemd-networkd (network stacks found: {seen})",
-            hint="install it in the guest, or leave site_network undefined",
-        )
-    plan.write(NETWORKD_PATH, _NETWORKD.encode())
-    systemd.enable(plan, "systemd-networkd.service")
-    for unit in _RIVALS:
-        if systemd.find_unit(plan, unit):
-            systemd.mask(plan, unit)
+    settings = parse(options)
+    guest = system.inspect(plan)
+    stack = choose(plan, guest, settings, options["stack"])
+    rivals.switch_off(plan, guest, stack)
+    _WRITERS[stack](plan, settings, guest)
 
 
-__all__ = ["NETWORKD_PATH", "write_dhcp"]
+def choose(view: View, guest: Guest, settings: Settings, wanted: str = "auto") -> str:
+    """Return the stack that is to be in charge: the one that is, or the one that could best be.
+
+    Raises:
+        GuestError: there is none, or not the one that is wanted.
+    """
+    if wanted != "auto" and wanted in guest.network_stacks:
+        return wanted
+    able = [name for name in guest.network_stacks if name != "ifupdown" or not settings.dhcp or clients.installed(view)]
+    if wanted == "auto" and able:
+        return able[0]
+    seen = ", ".join(guest.network_stacks) or "none"
+    missing = "network stack that could do it" if wanted == "auto" else wanted
+    raise GuestError(
+        f"the guest has no {missing} (network stacks found: {seen})",
+        hint="install one in the guest with image_packages, or leave its network as it is",
+    )
+
+
+def _ifcfg(plan: Plan, settings: Settings, guest: Guest) -> None:
+    del guest
+    if tree.exists(plan, f"{stacks.EL_FOLDER}/ifup-eth"):
+        ifcfg_el.write(plan, settings)
+    else:
+        ifcfg_suse.write(plan, settings, stacks.SERVICES["ifcfg"])
+
+
+def _wicked(plan: Plan, settings: Settings, guest: Guest) -> None:
+    del guest
+    ifcfg_suse.write(plan, settings, stacks.SERVICES["wicked"])
+
+
+_WRITERS: dict[str, Callable[[Plan, Settings, Guest], None]] = {
+    "ifcfg": _ifcfg,
+    "ifupdown": ifupdown.write,
+    "netplan": netplan.write,
+    "networkd": networkd.write,
+    "networkmanager": networkmanager.write,
+    "wicked": _wicked,
+}
+
+
+__all__ = ["choose", "configure"]

@@ -8,7 +8,10 @@ from ansible_collections.voc.cluster.plugins.module_utils._boot import bootable,
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import open_guest
+from ansible_collections.voc.cluster.plugins.module_utils._guest.network import names
+from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._inspect import inspect_raw, require_bootable
+from ansible_collections.voc.cluster.tests.unit.families import FAMILIES, MACHINE_ID
 from ansible_collections.voc.cluster.tests.unit.images import (
     EFI_DISK_ROOT,
     EFI_DISK_SYSTEM,
@@ -180,3 +183,47 @@ def test_a_root_without_uuid_is_refused(runner: Runner, tmp_path: Path) -> None:
 def test_a_guest_without_a_kernel_is_refused(runner: Runner, tmp_path: Path) -> None:
     with pytest.raises(GuestError, match="has no kernel"):
         _plan(runner, make_disk(tmp_path / "disk", make_ext(tmp_path / "part")))
+
+
+# Guests of other families: their files, on a disk that is made for any of them.
+
+
+@pytest.mark.parametrize(
+    ("family", "image", "more"),
+    [
+        ("debian7", "/boot/vmlinuz-3.2.0-6-amd64", " vsyscall=emulate"),
+        ("el6", "/boot/vmlinuz-2.6.32-754.el6.x86_64", " vsyscall=emulate"),
+        ("el8", "/boot/vmlinuz-4.18.0-553.el8_10.x86_64", ""),
+        ("el10", "/boot/vmlinuz-6.12.0-55.el10_0.x86_64", ""),
+        ("sles15", "/boot/vmlinuz-6.4.0-150600-default", ""),
+        ("alpine", "/boot/vmlinuz-lts", " modules=ext4 rootfstype=ext4"),
+        ("arch", "/boot/vmlinuz-linux", ""),
+    ],
+)
+def test_a_guest_of_another_family_starts_its_own_kernel(
+    runner: Runner, disk: Path, family: str, image: str, more: str
+) -> None:
+    guest = FAMILIES[family]
+    boot = bootable.plan_boot(runner, bootable.examine(runner, str(disk)), guest.tree(), ["quiet"])
+    line = f"root=UUID={UUID} ro quiet{more}"
+    config = boot.files.read(grub.CONFIG_PATH).decode()
+    assert (boot.kernel.version, boot.command_line) == (guest.kernel, line)
+    assert config.count("menuentry ") == 1
+    assert f"  linux {image} {line}\n  initrd {guest.initramfs}\n" in config
+
+
+@pytest.mark.parametrize("family", ["el8", "el9", "el10"])
+def test_boot_entries_of_el_name_this_disk_and_no_other_machine(runner: Runner, disk: Path, family: str) -> None:
+    guest = FAMILIES[family]
+    boot = bootable.plan_boot(runner, bootable.examine(runner, str(disk)), guest.tree(), ["console=ttyS0"])
+    entry = boot.files.read(f"/boot/loader/entries/{MACHINE_ID}-{guest.kernel}.conf").decode()
+    assert f"\noptions root=UUID={UUID} ro console=ttyS0\n" in entry
+    assert boot.files.read("/etc/kernel/cmdline").decode() == f"root=UUID={UUID} ro console=ttyS0\n"
+
+
+def test_the_kernels_names_of_interfaces_stay_when_it_is_made_to_boot_again(runner: Runner, disk: Path) -> None:
+    files = FAMILIES["sles15"].tree()
+    names.keep_kernels_own(plan := Plan(files))
+    plan.apply()
+    boot = bootable.plan_boot(runner, bootable.examine(runner, str(disk)), files, [])
+    assert boot.command_line.endswith(" ro net.ifnames=0 biosdevname=0")

@@ -230,7 +230,7 @@ def test_listings_are_parsed_whatever_their_names() -> None:
     output = (
         b"/2/040755/0/0/.//\n/2/040755/0/0/..//\n/12/100644/1000/7/a b/13/\n"
         b"/13/100644/0/0/two\nlines\n/0/\n/14/120777/0/0/l\xff/4/\n/15/020600/0/0/dev//\n"
-        b"/16/100600/-294967296/0/far/5000000000/\n\n"
+        b"/0/000000/0/0///\n/16/100600/-294967296/0/far/5000000000/\n\n"
     )
     assert parse_listing(output) == {
         ".": (2, Entry("directory", Attributes(0o755))),

@@ -324,20 +324,20 @@ def test_attributes_are_set_on_what_stands_there_in_the_end(guest: MemoryTree) -
 
 
 def test_attributes_that_are_there_are_no_change(guest: MemoryTree) -> None:
-    guest.extended = {path: {"user.a": b"1", "user.b": b"2"} for path in ("/etc/motd", "/etc/link")}
+    guest.extended = {path: {"trusted.a": b"1", "trusted.b": b"2"} for path in ("/etc/motd", "/etc/link")}
     plan = Plan(guest)
     for path in ("/etc/motd", "/etc/link"):
-        plan.set_xattr(path, "user.a", b"1")
-        plan.set_xattr(path, "user.b", b"3")
+        plan.set_xattr(path, "trusted.a", b"1")
+        plan.set_xattr(path, "trusted.b", b"3")
     plan.write("/etc/motd", b"other")  # keeps them
     plan.symlink("/etc/link", "elsewhere")  # is another link, without
     assert plan.changes()[-3:] == [
-        SetXattr("/etc/motd", "user.b", b"3"),
-        SetXattr("/etc/link", "user.a", b"1"),
-        SetXattr("/etc/link", "user.b", b"3"),
+        SetXattr("/etc/motd", "trusted.b", b"3"),
+        SetXattr("/etc/link", "trusted.a", b"1"),
+        SetXattr("/etc/link", "trusted.b", b"3"),
     ]
-    assert plan.diff()[-3]["before"] == "user.b=2\n"
-    assert plan.diff()[-3]["after"] == "user.b=3\n"
+    assert plan.diff()[-3]["before"] == "trusted.b=2\n"
+    assert plan.diff()[-3]["after"] == "trusted.b=3\n"
     assert plan.diff()[-2]["before"] == ""
 
 
@@ -349,4 +349,4 @@ def test_attributes_of_other_kinds_are_refused(guest: MemoryTree, name: str) -> 
 
 def test_attributes_of_nothing_are_refused(guest: MemoryTree) -> None:
     with pytest.raises(GuestError, match="no such file"):
-        Plan(guest).set_xattr("/none", "user.a", b"")
+        Plan(guest).set_xattr("/none", "trusted.a", b"")

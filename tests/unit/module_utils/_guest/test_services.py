@@ -115,6 +115,14 @@ def test_what_is_wanted_is_done_once(make: t.Callable[[], MemoryTree], wanted: d
 
 
 @pytest.mark.parametrize("make", GUESTS)
+def test_a_service_that_is_enabled_is_not_masked(make: t.Callable[[], MemoryTree]) -> None:
+    guest = make()
+    _do(guest, "condor", masked=True)
+    assert _do(guest, "condor", enabled=True)
+    assert _do(guest, "condor", masked=False) == []
+
+
+@pytest.mark.parametrize("make", GUESTS)
 def test_a_service_that_is_not_there_can_be_off_and_not_on(make: t.Callable[[], MemoryTree]) -> None:
     guest = make()
     assert _do(guest, "none", enabled=False) == []

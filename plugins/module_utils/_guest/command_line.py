@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the voc.cluster authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module util is PRIVATE to the collection: it may change without notice.
+
+"""What a guest's own files give the kernel on its command line, for when its tools write a boot configuration anew.
+
+They are kept in step with what starts the guest here. Without that, the next
+kernel package would bring back the root device and the consoles of another
+machine, or on EL those of the machine that the image was made on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.kernels import ENTRIES
+from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
+
+KERNEL_INSTALL = "/etc/kernel/cmdline"  # man 8 kernel-install
+GRUB = "/etc/default/grub"
+ALPINE = "/etc/update-extlinux.conf"
+_MENUS = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
+_OLDER_MENUS = ("/boot/grub/menu.lst", "/boot/grub/grub.conf")
+_EXTLINUX = ("/boot/extlinux.conf", "/boot/extlinux/extlinux.conf")
+
+_OPTIONS = re.compile(r"^(options[ \t]+)(.*)$", re.MULTILINE)
+_LINUX = re.compile(r"^([ \t]*linux(?:16|efi)?[ \t]+\S+[ \t]*)(.*)$", re.MULTILINE)
+_KERNEL = re.compile(r"^([ \t]*kernel[ \t]+\S*vmlinuz\S*[ \t]*)(.*)$", re.MULTILINE)
+_APPEND = re.compile(r"^([ \t]*append[ \t]+)(.*)$", re.MULTILINE | re.IGNORECASE)
+_WHOLE = re.compile(r"\A()(.*)$", re.MULTILINE)
+_SHELL = re.compile(r"^((?:GRUB_CMDLINE_LINUX|default_kernel_opts)=[\"']?)([^\"'\n]*)", re.MULTILINE)
+_ALPINE_ROOT = re.compile(r"^(root=)(.*)$", re.MULTILINE)
+_SPECIAL = re.compile(r"[\"'$`\\]")  # to the shell that reads some of these files
+
+
+def add(plan: Plan, options: Sequence[str]) -> None:
+    """Give options to every kernel that a boot loader of the guest would start, and to later ones."""
+    for path, pattern in _lines(plan):
+        _edit(plan, path, pattern, lambda before: " ".join([*before.split(), *_missing(before, options)]))
+
+
+def settle(plan: Plan, root: str, options: Sequence[str]) -> None:
+    """Let what the guest's own tools write say the same as the boot loader that is on the disk.
+
+    Args:
+        root: the root filesystem, as the kernel takes it.
+        options: what follows it.
+    """
+    rest = " ".join(options)
+    line = f"root={root} ro {rest}".rstrip()
+    for path in _entries(plan):
+        _edit(plan, path, _OPTIONS, lambda _before: line)
+    if tree.exists(plan, KERNEL_INSTALL) or next(_entries(plan), None):
+        plan.write(KERNEL_INSTALL, f"{line}\n".encode("utf-8", "surrogateescape"))
+    for path in _EXTLINUX:
+        _edit(plan, path, _APPEND, lambda before: " ".join([line, *_initramfs(before)]))
+    if not _SPECIAL.search(line):
+        for path in (GRUB, ALPINE):
+            _edit(plan, path, _SHELL, lambda _before: rest)
+        _edit(plan, ALPINE, _ALPINE_ROOT, lambda _before: root)
+
+
+def _lines(view: View) -> Iterator[tuple[str, re.Pattern[str]]]:
+    """Yield each file with a command line, and how to find it there."""
+    yield from ((path, _LINUX) for path in _MENUS)
+    yield from ((path, _KERNEL) for path in _OLDER_MENUS)
+    yield from ((path, _APPEND) for path in _EXTLINUX)
+    yield from ((path, _OPTIONS) for path in _entries(view))
+    yield from ((path, _SHELL) for path in (GRUB, ALPINE))
+    yield KERNEL_INSTALL, _WHOLE
+
+
+def _entries(view: View) -> Iterator[str]:
+    yield from (f"{ENTRIES}/{name}" for name in tree.names_in(view, ENTRIES) if name.endswith(".conf"))
+
+
+def _edit(plan: Plan, path: str, pattern: re.Pattern[str], change: Callable[[str], str]) -> None:
+    text = tree.read_text(plan, path)
+    if text is None:
+        return
+    changed = pattern.sub(lambda match: f"{match.group(1)}{change(match.group(2))}", text)
+    if changed != text:
+        plan.write(path, changed.encode("utf-8", "surrogateescape"))
+
+
+def _missing(before: str, options: Iterable[str]) -> list[str]:
+    """Return which options a line lacks; one that it sets otherwise stays so."""
+    names = {name(word) for word in before.split()}
+    return [option for option in options if name(option) not in names]
+
+
+def name(option: str) -> str:
+    """Return which setting of the kernel an option is for."""
+    return option.partition("=")[0]
+
+
+def _initramfs(before: str) -> list[str]:
+    return [word for word in before.split() if word.startswith("initrd=")]
+
+
+__all__ = ["ALPINE", "GRUB", "KERNEL_INSTALL", "add", "name", "settle"]

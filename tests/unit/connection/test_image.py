@@ -1,0 +1,110 @@
+"""What the connection asks the builder for, and what it makes of the answer."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins.loader import connection_loader
+
+from ansible_collections.voc.cluster.plugins.module_utils._session import entry, records, tools
+
+IMAGE = "/srv/work/disk.raw"
+ENTER = f"{records.folder_of(IMAGE)}/enter"
+
+
+class Builder:
+    """Answers as a builder would, by a function."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str, bytes | None]] = []
+
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+        assert not sudoable
+        self.asked.append((cmd, in_data))
+        return self.answer(cmd)
+
+
+def connection(answer: Any, **variables: object) -> tuple[Any, Builder]:
+    plugin = connection_loader.get("voc.cluster.image", PlayContext(), task_uuid="", ansible_playbook_pid="")
+    plugin.set_options(var_options={"image_work": IMAGE, **variables})
+    builder = Builder(answer)
+    plugin._builder = builder
+    return plugin, builder
+
+
+def ok(output: bytes = b"") -> Any:
+    return lambda _command: (0, output, b"")
+
+
+def test_a_command_is_one_command_on_the_builder() -> None:
+    plugin, builder = connection(ok(b"out"))
+    assert plugin.exec_command("echo 'it''s'", in_data=b"input") == (0, b"out", b"")
+    assert builder.asked == [(f"/bin/sh {ENTER} 'echo '\"'\"'it'\"'\"''\"'\"'s'\"'\"''", b"input")]
+
+
+def test_a_builders_user_who_is_not_root_enters_by_sudo() -> None:
+    plugin, builder = connection(ok(), image_builder_become=True)
+    plugin.exec_command("true")
+    assert builder.asked[0][0] == f"sudo -n /bin/sh {ENTER} true"
+
+
+@pytest.mark.parametrize(
+    ("status", "errors"),
+    [
+        (entry.STATUS, entry.ENDED),
+        (2, f"/bin/sh: 0: cannot open {ENTER}: No such file"),
+        (127, f"/bin/sh: {ENTER}: No such file or directory"),
+    ],
+)
+def test_without_a_session_there_is_no_connection(status: int, errors: str) -> None:
+    plugin, _builder = connection(lambda _command: (status, b"", errors.encode()))
+    with pytest.raises(AnsibleConnectionFailure, match=rf"no session of {IMAGE} is open on localhost; open one"):
+        plugin.exec_command("true")
+
+
+def test_a_command_that_fails_is_no_broken_connection() -> None:
+    for status in (1, 2, 127, entry.STATUS, 255):
+        plugin, _builder = connection(lambda _command, status=status: (status, b"", b"it says"))
+        assert plugin.exec_command("false")[0] == status
+
+
+def test_a_file_goes_in_by_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin, builder = connection(ok())
+    monkeypatch.setattr(sys.modules[type(plugin).__module__], "_PIECE", 4)
+    (tmp_path / "file").write_bytes(b"123456789")
+    plugin.put_file(str(tmp_path / "file"), "/opt/my file")
+    assert [data for _command, data in builder.asked] == [None, b"1234", b"5678", b"9"]
+    assert all("/opt/my file" in command for command, _data in builder.asked)
+
+
+def test_what_cannot_be_copied_is_named(tmp_path: Path) -> None:
+    plugin, _builder = connection(lambda _command: (1, b"", b"sh: cannot create /x: Is a directory\n"))
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(AnsibleError, match="/x of the image could not be copied: sh: cannot create"):
+        plugin.put_file(str(tmp_path / "file"), "/x")
+
+
+def test_what_nobody_has_set_is_such_that_nothing_stays_in_the_image() -> None:
+    plugin, _builder = connection(ok())
+    variables: dict[str, Any] = {
+        "hostvars": {},
+        "ansible_remote_tmp": "/mine",
+        "ansible_python_interpreter": "/host/python",
+    }
+    plugin._resolve_option_variables(variables, None)
+    assert variables["ansible_python_interpreter"] == tools.INTERPRETER
+    assert variables["ansible_async_dir"] == tools.WORK
+    assert variables["ansible_remote_tmp"] == "/mine"
+
+
+def test_an_unknown_builder_is_named() -> None:
+    plugin, _builder = connection(ok(), image_builder="nowhere")
+    plugin._builder = None
+    with pytest.raises(AnsibleConnectionFailure, match="'nowhere' is not in the inventory"):
+        plugin.exec_command("true")
