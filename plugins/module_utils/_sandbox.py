@@ -147,7 +147,10 @@ class Sandbox:
             files += [_handed(stack, one.content) for one in self.stand_ins]
             files += [self.lasting.processes] if self.lasting else []
             enter = [find("nsenter"), f"--net={self.network}", "--"] if self.network else []
-            yield [*_opening(files), *enter, find("bwrap"), *self._options(directory), *argv]
+            # Until it has set everything up, bwrap's child does not notice when bwrap dies. As a whole they
+            # are in a PID namespace that ends with its first process.
+            whole = [] if self.lasting else [find("unshare"), "--pid", "--kill-child", "--"]
+            yield [*_opening(files), *whole, *enter, find("bwrap"), *self._options(directory), *argv]
 
     def _options(self, directory: str) -> list[str]:
         return [

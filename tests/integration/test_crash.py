@@ -269,7 +269,8 @@ def test_a_killed_package_manager_goes_on_in_the_next_run(
     (folder / "opt" / "data").write_bytes(moments.randbytes(4 * MIB))
     package = tmp_path / "site-tools.deb"
     tool("dpkg-deb", "--root-owner-group", "--build", folder, package)
-    work = module(tmp_path, "image_packages", image=image, name=[str(package)], update_cache=False)
+    options = json.dumps({"image": str(image), "name": [str(package)], "update_cache": False})
+    work = Work(tmp_path, ("module", "image_packages", options))
     for _end in ends(work, sample, image, moments):
         volume = Volume(str(image), 0, image.stat().st_size)
         filesystems.verify(runner, volume)
