@@ -47,7 +47,7 @@ values:
   description: The settings that O(expressions) names, with macros expanded; V(none) for those that are not set.
   returned: success
   type: dict
-  sample: {START: (True) && (TARGET.VOCName =?= MY.VOCName)}
+  sample: {START: "(True) && (TARGET.VOCName =?= MY.VOCName)"}
 """
 
 import sys
