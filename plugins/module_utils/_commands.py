@@ -44,6 +44,7 @@ _PACKAGES = {
     "sh": "dash",
     "tune2fs": "e2fsprogs",
     "umount": "mount",
+    "unshare": "util-linux",
     "xfs_admin": "xfsprogs",
     "xfs_growfs": "xfsprogs",
     "xfs_repair": "xfsprogs",
