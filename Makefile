@@ -20,7 +20,7 @@ REPORTS := build/test
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test contextualize sample kernel-bundle boot test lint unit integration molecule \
+.PHONY: help setup setup-test contextualize sample kernel-bundle boot pool test lint unit integration molecule \
 	sanity matrix bench lock clean
 
 help: ## List the targets
@@ -43,6 +43,9 @@ kernel-bundle: setup ## Make a kernel bundle in build/kernel (SUITE=trixie, PACK
 
 boot: setup ## Boot a release in QEMU (RELEASE=the newest, FIRMWARE=bios)
 	@$(RUN) python tools/boot.py --firmware $(FIRMWARE) $${RELEASE:+"$$RELEASE"}
+
+pool: setup-test ## Run jobs in instances of a contextualized image: a whole cluster on this machine
+	$(RUN) molecule test --scenario-name pool
 
 test: setup-test ## Run every check and test below; stop at the first that fails
 	@tools/test

@@ -62,6 +62,8 @@ notes:
     C(sudo).
   - M(ansible.builtin.service) and M(ansible.builtin.systemd_service) enable and disable. What would start, stop or
     reload a service is ignored with a warning, also in handlers.
+  - What changes the running kernel is refused, because it is the builder's. Give C(ansible.posix.sysctl) the option
+    C(reload=false), and C(ansible.posix.mount) the state C(present).
   - Facts are the guest's, with the exceptions that no program in a namespace can see otherwise. C(kernel),
     processors, memory and C(virtualization_type) are the builder's; M(voc.cluster.image_info) returns the guest's
     kernels.
@@ -122,7 +124,7 @@ class Connection(ConnectionBase):
     def _resolve_option_variables(self, variables: dict[str, t.Any], templar: t.Any) -> dict[str, t.Any]:
         # The only moment at which a connection sees more than its own variables, and at which
         # what it knows about its kind of host can still become the shell's and the modules'.
-        self._hosts = variables["hostvars"]
+        self._hosts = variables.get("hostvars", {})
         # What an inventory says of all hosts is not meant for these.
         variables["ansible_python_interpreter"] = tools.INTERPRETER
         for name, value in _DEFAULTS.items():

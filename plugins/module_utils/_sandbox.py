@@ -54,6 +54,11 @@ _RESOLVER = "/etc/resolv.conf"
 _NO_SERVICES = StandIn("/usr/sbin/policy-rc.d", b"#!/bin/sh\nexit 101\n", 0o755)
 _OBEYS_POLICY = "/usr/bin/dpkg"
 
+# A plugin of rpm 4.19 and newer wants namespaces for scripts, and no script runs when it gets none.
+_RPM_MACROS = "/root/.rpmmacros"
+_NO_NAMESPACES = b"%__transaction_unshare %{nil}\n"
+_WANTS_NAMESPACES = "/usr/lib/rpm/macros.d/macros.transaction_unshare"
+
 # bwrap mounts the builder's own devices, and the guest's root has the rights of the builder's to
 # their permission bits.
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
@@ -87,6 +92,7 @@ class Sandbox:
         network: the path of the network namespace that they are in; None for one without any way out.
         folders: the guest's folders that are covered by empty ones: real paths, and permission bits.
         stand_ins: what is mounted over the guest's own files.
+        given: files and folders of the builder's that can be read, and the paths at which they are seen.
         lasting: what its programs share with those that were run before them.
     """
 
@@ -95,6 +101,7 @@ class Sandbox:
     network: str | None = None
     folders: tuple[tuple[str, str], ...] = ()
     stand_ins: tuple[StandIn, ...] = ()
+    given: tuple[tuple[str, str], ...] = ()
     lasting: Lasting | None = None
 
     def run(
@@ -140,7 +147,10 @@ class Sandbox:
             files += [_handed(stack, one.content) for one in self.stand_ins]
             files += [self.lasting.processes] if self.lasting else []
             enter = [find("nsenter"), f"--net={self.network}", "--"] if self.network else []
-            yield [*_opening(files), *enter, find("bwrap"), *self._options(directory), *argv]
+            # Until it has set everything up, bwrap's child does not notice when bwrap dies. As a whole they
+            # are in a PID namespace that ends with its first process.
+            whole = [] if self.lasting else [find("unshare"), "--pid", "--kill-child", "--"]
+            yield [*_opening(files), *whole, *enter, find("bwrap"), *self._options(directory), *argv]
 
     def _options(self, directory: str) -> list[str]:
         return [
@@ -151,6 +161,7 @@ class Sandbox:
             *("--bind", self.root, "/", "--dev", "/dev", "--proc", "/proc"),
             *(word for path in _KERNEL_SETTINGS for word in ("--ro-bind-try", path, path)),
             *self._folder_options(),
+            *(word for source, path in self.given for word in ("--ro-bind", source, path)),
             *self._stand_in_options(),
             *("--cap-drop", "ALL"),
             *(word for capability in _CAPABILITIES for word in ("--cap-add", capability)),
@@ -176,7 +187,7 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox(runner: Runner, root: str, *, network: bool) -> Iterator[Sandbox]:
+def sandbox(runner: Runner, root: str, *, network: bool, given: Sequence[tuple[str, str]] = ()) -> Iterator[Sandbox]:
     """Prepare a mounted guest for running its programs; nothing of the preparation stays.
 
     This process must have a mount namespace of its own.
@@ -185,6 +196,10 @@ def sandbox(runner: Runner, root: str, *, network: bool) -> Iterator[Sandbox]:
     see a resolver that works there. Services are not started. Both files are mounted over the
     guest's own, which are never written.
 
+    Args:
+        given: files and folders of the builder's that can be read, and the paths at which they are seen: at or
+            below `given_folder`, in the order in which they are mounted.
+
     Raises:
         GuestError: the guest lacks a folder that programs need, or has something else in its place.
         ToolError: a program is missing.
@@ -192,17 +207,39 @@ def sandbox(runner: Runner, root: str, *, network: bool) -> Iterator[Sandbox]:
     """
     files = MountedTree(root)
     folders = tuple(_folders(files))
-    forget(files, [_RESOLVER, _NO_SERVICES.path])
-    wanted = [_NO_SERVICES] if system.exists(files, _OBEYS_POLICY) else []
+    forget(files, [_RESOLVER, _RPM_MACROS, _NO_SERVICES.path])
     with ExitStack() as stack:
         # For a moment bwrap itself is a process like the guest's, and shows its file in /proc.
         stack.enter_context(read_only(runner, [*_DEVICES, os.path.realpath(find("bwrap"))]))
-        if network:
-            with open(_RESOLVER, encoding="utf-8", errors="replace") as file:
-                wanted.append(StandIn(_RESOLVER, resolver(file.read()).encode()))
+        wanted = _stand_ins(files, network)
         stand_ins = stack.enter_context(places(files, wanted, [real for real, _mode in folders]))
         path = stack.enter_context(user_network(runner)) if network else None
-        yield Sandbox(runner, root, path, folders, tuple(stand_ins))
+        yield Sandbox(runner, root, path, folders, tuple(stand_ins), tuple(given))
+
+
+def given_folder(root: str) -> str:
+    """Return a path at which a guest's programs can be given something; nothing stands there in the guest.
+
+    Raises:
+        GuestError: the guest has neither /run nor /tmp.
+    """
+    for real, _mode in _folders(MountedTree(root)):
+        return f"{real}/voc-cluster"
+    raise GuestError("the guest has neither /run nor /tmp", hint="make one of them")
+
+
+def _stand_ins(files: GuestTree, network: bool) -> list[StandIn]:
+    """Return what a guest's programs shall see in place of its own files."""
+    wanted = []
+    if system.exists(files, _OBEYS_POLICY):
+        wanted.append(_NO_SERVICES)
+    if system.exists(files, _WANTS_NAMESPACES):
+        own = (tree.read_text(files, _RPM_MACROS) or "").encode("utf-8", "surrogateescape")
+        wanted.append(StandIn(_RPM_MACROS, own + b"\n" + _NO_NAMESPACES))
+    if network:
+        with open(_RESOLVER, encoding="utf-8", errors="replace") as file:
+            wanted.append(StandIn(_RESOLVER, resolver(file.read()).encode()))
+    return wanted
 
 
 def _folders(files: GuestTree) -> Iterator[tuple[str, str]]:
@@ -241,4 +278,4 @@ def _proxies() -> dict[str, str]:
     return {name: os.environ[name] for name in _PROXIES if name in os.environ}
 
 
-__all__ = ["GUEST_PROGRAMS", "SEARCH_PATH", "Lasting", "Sandbox", "sandbox"]
+__all__ = ["GUEST_PROGRAMS", "SEARCH_PATH", "Lasting", "Sandbox", "given_folder", "sandbox"]

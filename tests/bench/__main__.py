@@ -22,10 +22,11 @@ import images  # noqa: E402
 import instances  # noqa: E402
 import line  # noqa: E402
 import peers  # noqa: E402
+import session  # noqa: E402
 from measure import BENCHMARKS, Row  # noqa: E402
 
 # Importing a group registers its benchmarks.
-GROUPS = (engine, formats, guest, images, instances, line, peers)
+GROUPS = (engine, formats, guest, images, instances, line, peers, session)
 
 
 def table(rows: list[Row]) -> str:

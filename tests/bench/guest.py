@@ -1,16 +1,13 @@
-"""Group guest: 25 edits of a site on the sample image by one image_edit, and the same edits by others' means."""
+"""Group guest: 25 edits of a site on the sample image by one image_edit, and the same edits by virt-customize."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,28 +17,24 @@ from sample import ROOT, sample, tool
 PROBE = Path(__file__).resolve().parent / "probe"
 SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 LIMITS = {"ext": 0.15, "mounted": 0.4}  # seconds
-CHROOT = "ansible_collections.community.general.plugins.connection.chroot"
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit, in three languages.
+    """One edit, in two languages.
 
     Attributes:
         ours: as image_edit takes it.
-        task: as a stock task, a module and its options.
         theirs: as virt-customize takes it.
     """
 
     ours: dict[str, object]
-    task: dict[str, object]
     theirs: tuple[str, ...]
 
 
 def _file(path: str, content: str) -> Edit:
     return Edit(
         {"file": {"path": path, "content": content}},
-        {"ansible.builtin.copy": {"dest": path, "content": content}},
         ("--write", f"{path}:{content}"),
     )
 
@@ -49,7 +42,6 @@ def _file(path: str, content: str) -> Edit:
 def _directory(path: str) -> Edit:
     return Edit(
         {"directory": {"path": path, "mode": "0755"}},
-        {"ansible.builtin.file": {"path": path, "state": "directory", "mode": "0755"}},
         ("--mkdir", path),
     )
 
@@ -57,21 +49,17 @@ def _directory(path: str) -> Edit:
 def _symlink(path: str, target: str) -> Edit:
     return Edit(
         {"symlink": {"path": path, "target": target}},
-        {"ansible.builtin.file": {"path": path, "src": target, "state": "link", "force": True}},
         ("--link", f"{target}:{path}"),
     )
 
 
 def _absent(path: str) -> Edit:
-    return Edit(
-        {"absent": {"path": path}}, {"ansible.builtin.file": {"path": path, "state": "absent"}}, ("--delete", path)
-    )
+    return Edit({"absent": {"path": path}}, ("--delete", path))
 
 
 def _line(path: str, line: str) -> Edit:
     return Edit(
         {"line": {"path": path, "line": line, "create": True}},
-        {"ansible.builtin.lineinfile": {"path": path, "line": line, "create": True}},
         ("--append-line", f"{path}:{line}"),
     )
 
@@ -80,7 +68,6 @@ def _fstab(source: str, path: str) -> Edit:
     line = f"{source} {path} nfs ro,_netdev,nofail 0 0"
     return Edit(
         {"fstab": {"source": source, "path": path, "type": "nfs", "options": ["ro", "_netdev", "nofail"]}},
-        _line("/etc/fstab", line).task,
         ("--append-line", f"/etc/fstab:{line}"),
     )
 
@@ -90,12 +77,10 @@ EDITS = (
     _fstab("nfs1:/grid/data", "/grid/data"),
     Edit(
         {"environment": {"OSG_APP": "/grid/app", "OSG_DATA": "/grid/data"}},
-        _line("/etc/environment", "OSG_APP=/grid/app").task,
         ("--append-line", "/etc/environment:OSG_APP=/grid/app"),
     ),
     Edit(
         {"hosts": {"address": "10.0.0.1", "names": ["head.example.org", "head"]}},
-        _line("/etc/hosts", "10.0.0.1 head.example.org head").task,
         ("--append-line", "/etc/hosts:10.0.0.1 head.example.org head"),
     ),
     *(_file(f"/etc/voc-{number}.conf", f"setting = {number}\n" * 20) for number in range(5)),
@@ -108,48 +93,41 @@ EDITS = (
     _line("/etc/security/limits.conf", "* hard core 0"),
     Edit(
         {"block": {"path": "/etc/profile", "block": "export VOC=1\nexport SITE=here"}},
-        {"ansible.builtin.blockinfile": {"path": "/etc/profile", "block": "export VOC=1\nexport SITE=here"}},
         ("--append-line", "/etc/profile:export VOC=1", "--append-line", "/etc/profile:export SITE=here"),
     ),
     Edit(
         {"replace": {"path": "/etc/login.defs", "regexp": "^UMASK.*$", "replace": "UMASK 077"}},
-        {"ansible.builtin.replace": {"path": "/etc/login.defs", "regexp": "^UMASK.*$", "replace": "UMASK 077"}},
         ("--edit", "/etc/login.defs:s/^UMASK.*$/UMASK 077/"),
     ),
     Edit(
         {"ini": {"path": "/etc/voc.ini", "section": "site", "option": "name", "value": "here"}},
-        _file("/etc/voc.ini", "[site]\nname = here\n").task,
         ("--write", "/etc/voc.ini:[site]\nname = here\n"),
     ),
     Edit(
         {"sysctl": {"name": "vm.swappiness", "value": "10"}},
-        _file("/etc/sysctl.d/99-voc.conf", "vm.swappiness = 10\n").task,
         ("--write", "/etc/sysctl.d/99-voc.conf:vm.swappiness = 10\n"),
     ),
     Edit(
         {"kernel_module": {"name": "nfs", "load": True}},
-        _file("/etc/modules-load.d/nfs.conf", "nfs\n").task,
         ("--write", "/etc/modules-load.d/nfs.conf:nfs\n"),
     ),
     Edit(
         {"group": {"name": "voc", "gid": 7000}},
-        {"ansible.builtin.group": {"name": "voc", "gid": 7000}},
         ("--run-command", "groupadd -g 7000 voc"),
     ),
     Edit(
         {"user": {"name": "voc", "uid": 7000, "group": "voc"}},
-        {"ansible.builtin.user": {"name": "voc", "uid": 7000, "group": "voc"}},
         ("--run-command", "useradd -m -u 7000 -g voc voc"),
     ),
 )
 
 
-def _play(folder: Path, plays: object, inventory: str = "localhost,", **environment: str) -> None:
+def _play(folder: Path, plays: object, **environment: str) -> None:
     """Run plays that must succeed."""
     playbook = folder / "plays.json"
     playbook.write_text(json.dumps(plays))
     done = subprocess.run(
-        ["ansible-playbook", "-i", inventory, playbook],
+        ["ansible-playbook", "-i", "localhost,", playbook],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -205,38 +183,3 @@ def edits_virt_customize(folder: Path) -> Row | None:
     words = [word for edit in EDITS for word in edit.theirs]
     took = seconds(lambda: tool("virt-customize", "-q", "--format", "raw", "-a", image, *words))
     return Row(f"{len(EDITS)} edits, virt-customize", took, None)
-
-
-@benchmark("guest", "edits chroot")
-def edits_chroot(folder: Path) -> Row | None:
-    """The same edits as stock tasks in a mounted copy, by the connection plugin community.general.chroot."""
-    if os.geteuid() != 0 or not _is_importable(CHROOT):
-        return None
-    image = folder / "guest.raw"
-    tool("cp", "--sparse=always", sample(), image)
-    with _mounted(image, folder / "root") as root:
-        play = {
-            "hosts": "all",
-            "connection": "community.general.chroot",
-            "gather_facts": False,
-            "tasks": [edit.task for edit in EDITS],
-        }
-        took = seconds(lambda: _play(folder, [play], inventory=f"{root},"))
-    return Row(f"{len(EDITS)} tasks, community.general.chroot", took, None)
-
-
-def _is_importable(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ImportError:
-        return False
-
-
-@contextmanager
-def _mounted(image: Path, root: Path) -> Iterator[Path]:
-    root.mkdir(exist_ok=True)
-    tool("mount", "-o", "loop", image, root)
-    try:
-        yield root
-    finally:
-        tool("umount", root)

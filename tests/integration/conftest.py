@@ -17,6 +17,7 @@ from .machine import left_behind, loop_devices, mounts, network_namespaces, proc
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "build" / "sample" / "starworker_part.img"
+OLDER_SAMPLE = SAMPLE.with_name("bookworm_part.img")
 KERNEL_BUNDLE = ROOT / "build" / "kernel" / "trixie-linux-image-cloud-amd64.tar.zst"
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -54,6 +55,13 @@ def sample() -> Path:
     """Return the sample partition image; it is made once and kept. Never write to it."""
     tool(ROOT / "tools" / "make-sample-image", SAMPLE)
     return SAMPLE
+
+
+@pytest.fixture(scope="session")
+def older_sample() -> Path:
+    """Return the same of the Debian release before; it is made once and kept. Never write to it."""
+    tool("env", "SUITE=bookworm", ROOT / "tools" / "make-sample-image", OLDER_SAMPLE)
+    return OLDER_SAMPLE
 
 
 @pytest.fixture(scope="session")

@@ -124,7 +124,7 @@ CASES: list[tuple[Maker, dict[str, object], str]] = [
     (no_root_directory, {}, "the filesystem cannot be read (debugfs: "),
     (shared_blocks, {}, "errors that e2fsck cannot repair safely"),
     (make_partition, {"site_hypervisor": {"format": "qed"}}, "site_hypervisor"),
-    (make_partition, {"site_kernel_packages": []}, "the guest's packages are not managed by apt"),
+    (make_partition, {"site_kernel_packages": []}, "the guest has no package manager that is known"),
 ]
 
 

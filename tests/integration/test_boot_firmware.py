@@ -18,10 +18,10 @@ import pytest
 from ansible_collections.voc.cluster.plugins.module_utils._boot import bootable, direct, initramfs, kernel
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import packages, system
-from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate, mounted_guest, open_guest
+from ansible_collections.voc.cluster.plugins.module_utils._guest import system
+from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate, open_guest
 from ansible_collections.voc.cluster.plugins.module_utils._image import filesystems
-from ansible_collections.voc.cluster.plugins.module_utils._sandbox import sandbox
+from ansible_collections.voc.cluster.plugins.module_utils._packages.execute import Order, manage
 from ansible_collections.voc.cluster.tests.unit.images import make_efi_disk
 
 from .machine import tool
@@ -40,8 +40,7 @@ def partition(runner: Runner, sample: Path, tmp_path_factory: pytest.TempPathFac
     """Return a copy of the sample with a kernel in it."""
     image = tmp_path_factory.mktemp("kernel") / "partition.img"
     tool("cp", "--sparse=always", sample, image)
-    with mounted_guest(runner, locate(runner, str(image))) as root, sandbox(runner, root, network=True) as box:
-        packages.install(box, ["linux-image-cloud-amd64"])
+    manage(runner, locate(runner, str(image)), Order("present", ("linux-image-cloud-amd64",)), apply=True)
     return image
 
 

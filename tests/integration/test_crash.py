@@ -256,6 +256,30 @@ def test_a_killed_sandbox_leaves_no_mount_and_no_program(sample: Path, tmp_path:
     tool("e2fsck", "-f", "-n", image)
 
 
+def test_a_killed_package_manager_goes_on_in_the_next_run(
+    sample: Path, runner: Runner, tmp_path: Path, moments: random.Random
+) -> None:
+    folder, image = tmp_path / "deb", tmp_path / "guest.img"
+    (folder / "DEBIAN").mkdir(parents=True)
+    control = "Package: site-tools\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n"
+    (folder / "DEBIAN" / "control").write_text(control)
+    (folder / "DEBIAN" / "postinst").write_text("#!/bin/sh\nsleep 0.3\n")
+    (folder / "DEBIAN" / "postinst").chmod(0o755)
+    (folder / "opt").mkdir()
+    (folder / "opt" / "data").write_bytes(moments.randbytes(4 * MIB))
+    package = tmp_path / "site-tools.deb"
+    tool("dpkg-deb", "--root-owner-group", "--build", folder, package)
+    options = json.dumps({"image": str(image), "name": [str(package)], "update_cache": False})
+    work = Work(tmp_path, ("module", "image_packages", options))
+    for _end in ends(work, sample, image, moments):
+        volume = Volume(str(image), 0, image.stat().st_size)
+        filesystems.verify(runner, volume)
+        with ExtTree(runner, volume) as files:
+            assert "Package: site-tools\nStatus: install ok installed" in files.read("/var/lib/dpkg/status").decode()
+            for path in ("/etc/resolv.conf", "/usr/sbin/policy-rc.d", "/run/voc-cluster", "/boot/given"):
+                assert files.lstat(path) is None
+
+
 def test_a_killed_publication_leaves_the_releases_whole(sample: Path, tmp_path: Path, moments: random.Random) -> None:
     releases = tmp_path / "releases"
 

@@ -41,7 +41,8 @@ from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
 
 from .machine import tool
 
-pytestmark = pytest.mark.root
+# Without root there is one driver, and it does what the model says.
+DRIVERS = ("ext", "mounted") if os.geteuid() == 0 else ("ext",)
 
 OLD = 1_000_000_000  # seconds, in 2001
 LABEL = b"system_u:object_r:etc_t:s0\0"
@@ -224,6 +225,7 @@ def batch(host_file: HostFile) -> list[Change]:
     ]
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("filesystem", FILESYSTEMS)
 def test_both_drivers_leave_the_same_tree(
     runner: Runner, bases: Callable[[str], Path], tmp_path: Path, host_file: HostFile, filesystem: str
@@ -247,6 +249,7 @@ def test_both_drivers_leave_the_same_tree(
     assert [seen[0][path][4] for path in (".", "etc", "many", "shared", "etc/host")] == ["new"] * 5
 
 
+@pytest.mark.root
 def test_large_directories_are_listed_and_removed(runner: Runner, tmp_path: Path) -> None:
     """So large that their index has two levels."""
     image, names = tmp_path / "image", {f"a name of some length {number}" for number in range(8000)}
@@ -342,7 +345,7 @@ def test_any_changes_leave_the_same_tree(
     model = MemoryTree()
     refused = [_do(model, steps) for steps in batches]
     expected = _walk(model)
-    for driver in ("ext", "mounted"):
+    for driver in DRIVERS:
         image = Path(shutil.copyfile(empty, tmp_path / f"{driver}.img"))
         with opened(runner, image, driver) as files:
             assert [_do(files, steps) for steps in batches] == refused
@@ -384,6 +387,7 @@ PROTECTED: dict[str, tuple[Change, ...]] = {
 }
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("driver", ["ext", "mounted"])
 @pytest.mark.parametrize("kind", PROTECTED)
 def test_what_the_guest_protects_is_left_alone(runner: Runner, tmp_path: Path, driver: str, kind: str) -> None:
@@ -430,6 +434,7 @@ REFUSED: dict[str, Callable[[], Change]] = {
 }
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("driver", ["ext", "mounted"])
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_done_is_an_error_and_changes_nothing(
@@ -474,3 +479,30 @@ def test_quotas_are_right_and_projects_refused_without_a_mount(
     tool("e2fsck", "-f", "-n", image)  # compares them with what there is
     users = [line.split() for line in tool("debugfs", "-R", "list_quota user", image).splitlines()]
     assert next(words for words in users if words[:1] == ["1234"])[4] == "3"
+
+
+FAR = 5 << 30  # bytes, more than 32 bits can say
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_file_beyond_4_gib_is_seen_as_it_is_and_removed(runner: Runner, tmp_path: Path, driver: str) -> None:
+    """It is all hole, so that its content costs nothing; that of another stays where it was."""
+    image, folder = tmp_path / "image", tmp_path / "root"
+    folder.mkdir()
+    (folder / "other").write_text("other\n")
+    with (folder / "huge").open("wb") as file:
+        file.truncate(FAR)
+        os.pwrite(file.fileno(), b"end", FAR - 3)
+    tool("mke2fs", "-q", "-F", "-t", "ext4", "-d", folder, image, "16M")
+    with opened(runner, image, driver) as files:
+        found = files.lstat("/huge")
+        assert found
+        assert found.size == FAR
+        with pytest.raises(GuestError, match=f"{FAR} bytes, too many to read"):
+            files.read("/huge")
+        files.apply([SetAttributes("/huge", Attributes(0o600)), SetXattr("/huge", "user.a", b"1")])
+        assert files.lstat("/huge").size == FAR
+        files.apply([Delete("/huge", "file")])
+        assert sorted(files.listdir("/")) == ["lost+found", "other"]
+        assert files.read("/other") == b"other\n"
+    tool("e2fsck", "-f", "-n", image)

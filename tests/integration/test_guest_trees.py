@@ -101,7 +101,6 @@ def furnish(root: Path) -> None:
     (root / "etc/above").symlink_to("../../../../../etc/plain")
     (root / "etc/loop").symlink_to("loop")
     os.link(root / "etc/linked", root / "etc/also")
-    os.chown(root / "etc/plain", 100005, 100007)
     (root / "etc/plain").chmod(0o4750)
     os.setxattr(root / "etc/labelled", "user.note", b"a note\0with a nul")
     os.setxattr(root / "etc/labelled", "user.large", bytes(range(256)) * 8)
@@ -138,7 +137,12 @@ def image(make_partition: Callable[..., Path]) -> Path:
         "dev/first": "",
         "huge": "",
     }
-    return make_partition(files, fill=furnish)
+    image = make_partition(files, fill=furnish)
+    for path in ("/", "/etc", "/etc/plain", "/etc/relative", "/empty"):
+        owner = (100005, 100007) if path == "/etc/plain" else (0, 0)  # whoever runs this test
+        for field, value in zip(("uid", "gid"), owner):
+            tool("debugfs", "-w", "-R", f"set_inode_field {path} {field} {value}", image)
+    return image
 
 
 @pytest.fixture(params=DRIVERS)

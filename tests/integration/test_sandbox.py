@@ -20,7 +20,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import 
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import GUEST_PROGRAMS, Sandbox, sandbox
 
-from .machine import tool
+from .machine import loop_devices, tool
 
 pytestmark = pytest.mark.root
 
@@ -223,6 +223,24 @@ def test_what_a_guest_program_starts_ends_with_it(runner: Runner, box: Sandbox) 
     sh(box, "setsid sleep 4242 </dev/null >/dev/null 2>&1 &")
     ended = runner.run(["sh", "-c", "! grep -zxs 4242 /proc/[0-9]*/cmdline"])
     assert ended.status == 0
+
+
+def test_what_was_written_is_in_the_image_when_the_mount_has_ended(
+    runner: Runner, sample: Path, tmp_path: Path
+) -> None:
+    """A mount lives on in the namespaces of programs that the kernel has not cleared up behind yet."""
+    image = tmp_path / "guest.img"
+    tool("cp", "--sparse=always", sample, image)
+    with mounted(runner, Volume(str(image), 0, image.stat().st_size), "ext4") as folder:
+        Path(folder, "opt/written").write_text("written\n")
+        # Stands for such a program, on a machine that is slow.
+        slow = subprocess.Popen(["unshare", "-m", "sh", "-c", "echo ready; exec sleep 1"], stdout=subprocess.PIPE)
+        assert slow.stdout
+        assert slow.stdout.readline() == b"ready\n"
+    assert not loop_devices((image,))
+    assert slow.wait() == 0
+    assert "needs_recovery" not in tool("dumpe2fs", "-h", image)
+    assert tool("debugfs", "-R", "cat /opt/written", image) == "written\n"
 
 
 def test_without_network_there_is_only_the_loopback(box: Sandbox) -> None:

@@ -82,7 +82,6 @@ def test_every_step_but_packages_did_its_work(first_run: Play) -> None:
         "Lay out the disk",
         "Put in the site's kernel",
         "Make it boot",
-        "Generalize",
         "Release",
         "Remove the work folder",
     ]

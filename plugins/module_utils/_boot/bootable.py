@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._boot import esp, grub, initramfs, kernel, uefi
@@ -135,13 +136,16 @@ def plan_boot(
         InputError: the disk has no place for a boot loader of this firmware.
         GuestError: it has no kernel that could be booted, or that lacks a driver.
     """
-    guest = system.inspect(files)
-    if guest.architecture not in (None, *_ARCHITECTURES):
-        raise GuestError(f"the guest is for {guest.architecture}, not for x86", where=disk.image)
-    kernels = kernel.choose(guest, disk.image)
-    needed = [*drivers, *initramfs.filesystem_drivers(files, kernels[0], disk.root.type)]
-    initramfs.require(runner, files, kernels[0], needed, disk.image)
-    loaders = _plan_loaders(runner, disk, firmware)
+    # GRUB takes as long to be made as the guest to be looked at.
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(_plan_loaders, runner, disk, firmware)
+        guest = system.inspect(files)
+        if guest.architecture not in (None, *_ARCHITECTURES):
+            raise GuestError(f"the guest is for {guest.architecture}, not for x86", where=disk.image)
+        kernels = kernel.choose(guest, disk.image)
+        needed = [*drivers, *initramfs.filesystem_drivers(files, kernels[0], disk.root.type)]
+        initramfs.require(runner, files, kernels[0], needed, disk.image)
+        loaders = making.result()
     wanted = kernel.options(files, guest, disk.root.type, options)
     line = kernel.command_line(disk.uuid, wanted)
     plan = Plan(files)

@@ -55,7 +55,14 @@ _REMEDIES = (
     (r".*-cloud-(amd64|arm64)", r"install linux-image-\1 instead"),
     (r".*-(?:kvm|aws|azure|gcp|oracle)", r"install linux-image-generic instead"),
     (r"(.*-generic)", r"install linux-modules-extra-\1"),
+    (r".*-(?:kvmsmall|base)", "install kernel-default instead"),
+    (r".*-virt", "install linux-lts instead"),
     (r".*\.(?:el|fc)[0-9].*", r"install kernel-modules and kernel-modules-extra of the same version"),
+)
+
+_REBUILDING = (
+    "name it in the guest's /etc/initramfs-tools/modules, to dracut with add_drivers, in MODULES of mkinitcpio.conf or"
+    " among the features of mkinitfs.conf, and rebuild it"
 )
 
 
@@ -110,7 +117,7 @@ def require(runner: Runner, files: GuestTree, kernel: Kernel, wanted: Collection
         raise GuestError(
             f"the initramfs of the kernel {kernel.version} has no driver {', '.join(late)}",
             where=where,
-            hint="name it in the guest's /etc/initramfs-tools/modules, or to dracut with add_drivers, and rebuild it",
+            hint=_REBUILDING,
         )
 
 

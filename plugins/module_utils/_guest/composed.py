@@ -61,6 +61,13 @@ class ComposedTree(GuestTree):
         with self._holder(path) as (files, inner):
             return files.xattrs(inner)
 
+    def read_many(self, paths: Sequence[str]) -> dict[str, bytes]:
+        found = {}
+        for point, own in self._by_holder(paths):
+            inner = {below(path, point): path for path in own}
+            found.update({inner[path]: data for path, data in self._trees[point].read_many(list(inner)).items()})
+        return found
+
     def copy_out(self, path: str, target: str, maximum: int) -> None:
         with self._holder(path) as (files, inner):
             files.copy_out(inner, target, maximum)
@@ -75,6 +82,10 @@ class ComposedTree(GuestTree):
     def expect(self, folders: Collection[str]) -> None:
         for point, own in self._by_holder(folders):
             self._trees[point].expect([below(path, point) for path in own])
+
+    def expresses(self, path: str) -> bool:
+        with self._holder(path) as (files, inner):
+            return files.expresses(inner)
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
         """Do `changes`, those of one tree after those of another, in each in their order."""

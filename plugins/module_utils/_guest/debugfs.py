@@ -22,6 +22,9 @@ _LINE = 8191  # bytes of a line of commands, with its end (BUFSIZ of the C libra
 
 MOUNT_INSTEAD = "use access: mounted as root, or choose another name"
 
+_UNSAYABLE = re.compile(r"[\0\n\r]")
+_PATH_LIMIT = 4000  # bytes: with its quotes doubled, and a command before it, it fits into a line
+
 _BANNER = re.compile(r"^debugfs \d")
 
 
@@ -91,10 +94,15 @@ def quote(word: str, path: str) -> str:
     Raises:
         GuestError: no line of commands can hold it.
     """
-    if re.search(r"[\0\n\r]", word):
+    if _UNSAYABLE.search(word):
         raise GuestError("debugfs cannot express this name", where=path, hint=MOUNT_INSTEAD)
     escaped = word.replace('"', '""')
     return f'"{escaped}"'
+
+
+def sayable(path: str) -> bool:
+    """Say whether a line of commands can hold a path."""
+    return _UNSAYABLE.search(path) is None and len(os.fsencode(path)) < _PATH_LIMIT
 
 
 def line(path: str, *words: str) -> str:
@@ -109,4 +117,4 @@ def line(path: str, *words: str) -> str:
     return text
 
 
-__all__ = ["MOUNT_INSTEAD", "ComplaintError", "Session", "complaints", "line", "quote"]
+__all__ = ["MOUNT_INSTEAD", "ComplaintError", "Session", "complaints", "line", "quote", "sayable"]

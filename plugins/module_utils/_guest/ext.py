@@ -26,6 +26,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import 
     ComplaintError,
     Session,
     quote,
+    sayable,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._guest.inodes import parse_listing, parse_stat
 from ansible_collections.voc.cluster.plugins.module_utils._guest.protected import require_unprotected
@@ -96,6 +97,17 @@ class ExtTree(GuestTree):
         if len(content) != size:
             raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
         return content
+
+    def read_many(self, paths: Sequence[str]) -> dict[str, bytes]:
+        found = [(path, *self._require_file(path, tree.READ_LIMIT)) for path in paths]
+        contents = dict(zip(paths, self._ask_all([f"cat <{inode}>" for _path, inode, _size in found])))
+        for path, _inode, size in found:
+            if len(contents[path]) != size:
+                raise GuestError("the file cannot be read", where=path, hint="check the filesystem with e2fsck")
+        return contents
+
+    def expresses(self, path: str) -> bool:
+        return sayable(path)
 
     def xattrs(self, path: str) -> dict[str, bytes]:
         inode = self._require(path)[0]

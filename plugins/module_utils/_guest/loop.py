@@ -16,6 +16,7 @@ import errno
 import fcntl
 import os
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,8 @@ _READ_ONLY, _AUTOCLEAR = 1, 4
 # struct loop_config: fd, block size, then struct loop_info64 with offset, size limit and flags, and reserved words.
 _CONFIG = struct.Struct("=II QQQQQ IIII 64s64s32s 16s 64s")
 _TRIES = 20
+_DEADLINE = 60  # seconds
+_SHORTEST, _LONGEST = 0.001, 0.1
 _SECTOR = 512  # bytes
 
 
@@ -48,6 +51,35 @@ def attached(volume: Volume, *, writable: bool = False) -> Iterator[str]:
         yield path
     finally:
         os.close(device)
+
+
+def backing(device: str) -> str | None:
+    """Return the file that a loop device holds, as the kernel names it; None when it is free."""
+    try:
+        with open(
+            f"/sys/block/{os.path.basename(device)}/loop/backing_file", encoding="utf-8", errors="replace"
+        ) as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def wait_until_free(device: str, held: str | None) -> None:
+    """Wait until a loop device no longer holds a file, `held` by `backing`, and so all of it is written.
+
+    A mount lives on in the namespaces of programs that have just ended, until the kernel has
+    cleared up behind them; what was written is not in the file before that.
+
+    Raises:
+        ToolError: it still does after some time.
+    """
+    end = time.monotonic() + _DEADLINE
+    pause = _SHORTEST
+    while held is not None and backing(device) == held:
+        if time.monotonic() > end:
+            raise ToolError(f"its loop device {device} is still in use after {_DEADLINE} s", where=held.strip())
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST)
 
 
 def _require_whole(device: int, volume: Volume) -> None:
@@ -77,4 +109,4 @@ def _attach(image: int, volume: Volume, flags: int) -> tuple[str, int]:
     raise ToolError("there is no free loop device", hint="try again when less is going on")
 
 
-__all__ = ["attached"]
+__all__ = ["attached", "backing", "wait_until_free"]

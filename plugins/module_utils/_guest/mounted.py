@@ -140,10 +140,12 @@ def _mounted_at(runner: Runner, volume: Volume, filesystem: str, folder: str, wr
     # Mounted, it is in use without this process, and frees itself with the mount.
     with loop.attached(volume, writable=writable) as device, _named(device, volume.path):
         runner.run(["mount", "-t", filesystem, "-o", options, "--", device, folder])
+        held = loop.backing(device)
     try:
         yield
     finally:
         runner.run(["umount", "--", folder])
+        loop.wait_until_free(device, held)
 
 
 @contextmanager

@@ -100,6 +100,11 @@ class Plan:
             return _read_host_file(node.source, path)
         return self._base.read(path)
 
+    def read_many(self, paths: Collection[str]) -> dict[str, bytes]:
+        """See `GuestTree`."""
+        planned = {path: self.read(path) for path in paths if path in self._nodes}
+        return {**planned, **self._base.read_many([path for path in paths if path not in planned])}
+
     def xattrs(self, path: str) -> dict[str, bytes]:
         """See `tree.View`."""
         return {**self._kept_xattrs(path), **self._xattrs.get(path, {})}
@@ -107,6 +112,14 @@ class Plan:
     def expect(self, folders: Collection[str]) -> None:
         """See `GuestTree`."""
         self._base.expect(folders)
+
+    def expresses(self, path: str) -> bool:
+        """See `GuestTree`."""
+        return self._base.expresses(path)
+
+    def before(self, path: str) -> Entry | None:
+        """Return what stands at a real path in the guest itself, whatever is planned."""
+        return self._base.lstat(path)
 
     @contextmanager
     def on_behalf_of(self, number: int) -> Iterator[None]:
@@ -214,6 +227,10 @@ class Plan:
             raise GuestError("the guest's root cannot be removed", where=path)
         for each in reversed([real, *(self._below(real) if entry.kind == "directory" else ())]):
             self._put(each, None)
+
+    def drop(self, real: str) -> None:
+        """Remove what stands at a real path; a directory is empty by then. Cheap, for those who remove very much."""
+        self._put(real, None)
 
     def _below(self, real: str) -> Iterator[str]:
         """Yield all that is in a directory, level by level: a tree may be deeper than a stack."""

@@ -75,7 +75,7 @@ def _enable(plan: Plan, unit: str, seen: set[str]) -> None:
     if unit in seen:
         return
     seen.add(unit)
-    if _is_masked(plan, unit):
+    if is_masked(plan, unit):
         plan.remove(f"{ADMIN_FOLDER}/{unit}")
     path = find_unit(plan, unit)
     if path is None:
@@ -144,11 +144,12 @@ def mask(plan: Plan, unit: str) -> None:
 
 def unmask(plan: Plan, unit: str) -> None:
     """Take back `mask`."""
-    if _is_masked(plan, unit):
+    if is_masked(plan, unit):
         plan.remove(f"{ADMIN_FOLDER}/{unit}")
 
 
-def _is_masked(view: View, unit: str) -> bool:
+def is_masked(view: View, unit: str) -> bool:
+    """Say whether `mask` was done."""
     real = tree.resolve(view, f"{ADMIN_FOLDER}/{unit}", follow=False)
     entry = view.lstat(real)
     return bool(entry and entry.kind == "symlink" and view.readlink(real) == _NULL)
@@ -191,6 +192,7 @@ __all__ = [
     "enable",
     "find_unit",
     "install_section",
+    "is_masked",
     "mask",
     "template_of",
     "unit_name",

@@ -214,6 +214,10 @@ class GuestTree(ABC):
     def xattrs(self, path: str) -> dict[str, bytes]:
         """See `View`."""
 
+    def read_many(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Return the contents of some small regular files, in one go where the driver can."""
+        return {path: self.read(path) for path in paths}
+
     def copy_out(self, path: str, target: str, maximum: int) -> None:
         """Copy the regular file at the real path `path` to a new file `target` on the builder.
 
@@ -232,6 +236,13 @@ class GuestTree(ABC):
 
     def expect(self, folders: Collection[str]) -> None:  # noqa: B027 - a driver need not care
         """Hear which directories (real paths, maybe absent) will be looked at, to read them in one go."""
+
+    def expresses(self, path: str) -> bool:
+        """Say whether what stands at a real path can be changed: it has a name, and a directory none in it,
+        that this driver cannot express.
+        """
+        del path
+        return True
 
     @abstractmethod
     def apply(self, changes: Sequence[Change]) -> None:

@@ -50,6 +50,7 @@ VERBS: dict[str, Callable[[str, Path], Options]] = {
         "edits": [{"file": {"path": "/etc/motd", "content": "hello\n"}}],
     },
     "image_generalize": lambda image, folder: {"image": image},
+    "image_command": lambda image, folder: {"image": image, "argv": ["true"], "creates": "/etc/os-release"},
     "image_packages": lambda image, folder: {"image": image, "name": ["present"]},
     "image_release": _release,
     "image_release_info": lambda image, folder: {"name": "name", "releases": str(folder / "releases"), "src": image},

@@ -20,6 +20,7 @@ FILES: dict[str, str | bytes] = {
     "/boot/vmlinuz-6.1.0": "k",
     "/boot/initrd.img-6.1.0": "i",
     "/lib/modules/6.1.0/modules.dep": "",
+    "/usr/bin/apt-get": "",
     "/var/lib/dpkg/status": "Package: present\nStatus: install ok installed\n",
 }
 

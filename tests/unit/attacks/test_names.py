@@ -25,6 +25,7 @@ KERNEL: dict[str, str | bytes] = {
     "/boot/vmlinuz-6.1.0": "kernel",
     "/boot/initrd.img-6.1.0": "initramfs",
     "/lib/modules/6.1.0/modules.dep": "",
+    "/usr/bin/apt-get": "",
     "/var/lib/dpkg/status": "Package: present\nStatus: install ok installed\n",
     "/etc/machine-id": "0123456789abcdef0123456789abcdef\n",
 }

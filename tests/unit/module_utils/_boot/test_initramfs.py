@@ -208,6 +208,8 @@ def test_an_initramfs_is_unpacked_only_when_something_is_missing_before(runner: 
         ("6.12.107+deb13-cloud-amd64", "install linux-image-amd64 instead"),
         ("6.8.0-51-generic", "install linux-modules-extra-6.8.0-51-generic"),
         ("5.14.0-503.el9.x86_64", "install kernel-modules and kernel-modules-extra of the same version"),
+        ("6.4.0-150600.23-kvmsmall", "install kernel-default instead"),
+        ("6.6.31-0-virt", "install linux-lts instead"),
         ("6.1.0", "install a kernel that has it"),
     ],
 )

@@ -1,0 +1,161 @@
+"""Jobs of a VOC run on its machines, others do not, and what that takes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+
+import pytest
+
+from .conftest import BOOT_SECONDS, BUILD, CLUSTER, DOMAIN, INSTANCES, JOB_SECONDS, Jobs, Pool
+
+VERSION = "STAR library SL10a"
+EVENTS = 4
+
+# What the grid promises: software of the VO to read, an area to write to, both by their variables.
+ANALYSIS = """\
+#!/bin/sh
+set -e
+sleep ${2:-5}
+read -r version <"$OSG_APP/star/version"
+echo "event $1" >"$OSG_DATA/event.$1"
+echo "$version on $(hostname), event $1, $OSG_SITE_READ"
+"""
+WHERE = "#!/bin/sh\nhostname\n"
+
+
+@pytest.fixture(scope="module")
+def analysis(pool: Pool) -> Jobs:
+    """The VOC's jobs, submitted while its machines still boot."""
+    return pool.submit("star", ANALYSIS, EVENTS)
+
+
+@pytest.fixture(scope="module")
+def workers(pool: Pool, analysis: Jobs) -> dict[str, dict]:
+    """The slots of the instances, once all have joined."""
+    pool.wait_for(lambda: len(pool.workers()) == len(INSTANCES), BOOT_SECONDS, "the joining of all instances")
+    return pool.workers()
+
+
+def test_jobs_of_the_voc_do_not_run_elsewhere(pool: Pool, analysis: Jobs) -> None:
+    pool.negotiate()
+    head = pool.slots()[f"head1.{DOMAIN}"]
+    assert head["State"] == "Unclaimed"
+    assert analysis.states() == [1] * EVENTS or pool.workers()
+
+
+def test_instances_join_under_their_names(workers: dict[str, dict]) -> None:
+    assert sorted(workers) == [f"{name}.{DOMAIN}" for name in INSTANCES]
+    assert {ad["VOCName"] for ad in workers.values()} == {"STAR"}
+    assert {ad["AuthenticatedIdentity"] for ad in workers.values()} == {f"voc-star@{DOMAIN}"}
+
+
+def test_one_slot_an_instance_that_is_not_divided(workers: dict[str, dict]) -> None:
+    assert [(ad["Name"].partition("@")[0], ad.get("PartitionableSlot", False)) for ad in workers.values()] == [
+        ("slot1", False)
+    ] * len(INSTANCES)
+
+
+def test_jobs_of_the_voc_run_in_the_instances(pool: Pool, analysis: Jobs, workers: dict, figures: list[str]) -> None:
+    analysis.wait()
+    ads = analysis.ended()
+    names = [ad["LastRemoteHost"].partition("@")[2] for ad in ads]
+    assert set(names) == set(workers)
+    for number, name in enumerate(names):
+        output = analysis.output(number)
+        assert output == f"{VERSION} on {name}, event {number}, UNAVAILABLE\n"
+        assert pool.head.file(f"/export/data/event.{number}").content_string == f"event {number}\n"
+        figures.append(f"job {number}: {output.strip()}")
+    figures += times(workers, ads)
+
+
+def times(workers: dict[str, dict], ads: list[dict]) -> list[str]:
+    """Return what the run took, in sentences."""
+    contextualized = float((BUILD / "clemson/started").read_text())
+    started = {f"{name}.{DOMAIN}": float((CLUSTER / name / "started").read_text()) for name in INSTANCES}
+    first, last = (choose(ad["CompletionDate"] for ad in ads) for choose in (min, max))
+    boots = {name: ad["DaemonStartTime"] - started[name] for name, ad in workers.items()}
+    wall = {name: last - begin for name, begin in started.items()}
+    share = sum(boots.values()) / sum(wall.values())
+    return [
+        f"from contextualize to the first job's output: {first - contextualized:.0f} s",
+        *(f"{name}: {boot:.0f} s from power on to its batch system" for name, boot in boots.items()),
+        f"boot overhead: {share:.0%} of the instances' wall time, {sum(wall.values()):.0f} s, for {len(ads)} jobs",
+    ]
+
+
+def test_other_jobs_run_elsewhere_alone(pool: Pool, workers: dict[str, dict]) -> None:
+    anywhere = pool.submit("other", WHERE)
+    away = pool.submit("other", WHERE, lines=f'requirements = Machine != "head1.{DOMAIN}"')
+    anywhere.wait()
+    assert anywhere.output() == f"head1.{DOMAIN}\n"
+    pool.negotiate()
+    assert away.states() == [1]
+    assert {ad["State"] for ad in pool.workers().values()} == {"Unclaimed"}
+    pool.head.check_output(f"condor_rm {away.cluster}")
+
+
+def test_a_voc_is_not_for_everybody_who_names_it(pool: Pool) -> None:
+    _folder, said = pool.try_submit("other", WHERE, lines='+VOCName = "STAR"')
+    assert "other does not belong to the VOC STAR" in said
+
+
+def test_a_job_cannot_be_changed_into_the_vocs(pool: Pool) -> None:
+    job = pool.submit("other", WHERE, lines="requirements = false")
+    done = pool.head.run(f"setpriv --reuid=other --clear-groups condor_qedit {job.cluster} VOCName '\"STAR\"'")
+    assert done.rc != 0
+    (ad,) = pool.ads(f"condor_q -json -allusers {job.cluster}")
+    assert "VOCName" not in ad
+    pool.head.check_output(f"condor_rm {job.cluster}")
+
+
+@pytest.mark.parametrize(("voc", "is_taken"), [('"STAR"', True), ('"ATLAS"', False), ("undefined", False)])
+def test_a_token_is_good_for_its_own_voc(pool: Pool, workers: dict[str, dict], voc: str, is_taken: bool) -> None:
+    name = f"slot1@impostor{len(voc)}"
+    ad = f'MyType = "Machine"\nTargetType = "Job"\nName = "{name}"\nMachine = "impostor"\nVOCName = {voc}\n'
+    pool.head.check_output("printf %%s %s >/root/ad", ad + 'MyAddress = "<10.16.0.99:9618>"\nState = "Owner"\n')
+    pool.head.check_output(
+        "install -d -m 700 /root/tokens && install -m 600 /etc/condor/voc-cluster-tokens/* /root/tokens/"
+    )
+    pool.head.run(
+        "env _condor_SEC_TOKEN_SYSTEM_DIRECTORY=/root/tokens _condor_SEC_CLIENT_AUTHENTICATION_METHODS=IDTOKENS "
+        "condor_advertise -tcp UPDATE_STARTD_AD /root/ad"
+    )
+    found = pool.ads(f"condor_status -any -json -constraint 'Name == \"{name}\"'")
+    assert bool(found) == is_taken
+
+
+def test_the_release_is_shared_and_unchanged(workers: dict[str, dict]) -> None:
+    manifest = json.loads((BUILD / "clemson/releases/starworker/current/manifest.json").read_text())
+    release = BUILD / "clemson/releases/starworker/current" / manifest["file"]
+    for name in INSTANCES:
+        command = ["qemu-img", "info", "-U", "--output=json", CLUSTER / name / "disk.qcow2"]
+        seen = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        assert seen["full-backing-filename"] == str(release.resolve())
+    with release.open("rb") as file:
+        assert hashlib.file_digest(file, "sha256").hexdigest() == manifest["sha256"]
+
+
+def test_a_job_outlives_the_power_button(pool: Pool, workers: dict[str, dict]) -> None:
+    job = pool.submit("star", ANALYSIS, arguments="20")
+    pool.wait_for(lambda: job.states() == [2], JOB_SECONDS, "the start of a job")
+    (running,) = pool.ads(f"condor_q -json -allusers {job.cluster}")
+    machine = running["RemoteHost"].partition("@")[2]
+    pool.head.check_output("rm -f /export/data/event.0")
+    pool.press_power_button(machine.partition(".")[0])
+    job.wait()
+    (ad,) = job.ended()
+    assert (ad["NumJobStarts"], ad["ExitCode"]) == (1, 0)
+    assert job.output().startswith(f"{VERSION} on {machine}, event 0")
+    pid = int((CLUSTER / f"{machine.partition('.')[0]}.pid").read_text().split()[0])
+    pool.wait_for(lambda: not runs(pid), JOB_SECONDS, f"the end of {machine}")
+    assert machine not in pool.slots()
+
+
+def runs(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

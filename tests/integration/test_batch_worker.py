@@ -1,0 +1,220 @@
+"""The role batch_worker on small images without a system in them, and whether head and worker agree."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import classad2
+import pytest
+
+from ansible_collections.voc.cluster.tests.unit.images import make_ext, plant, tool
+
+from .playbooks import PROGRAMS, ROOT, SECONDS
+
+UNIT = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
+GUEST = {
+    "/etc/passwd": "root:x:0:0::/root:/bin/sh\nmunge:x:103:104::/:/bin/false\n",
+    "/etc/group": "root:x:0:\nmunge:x:104:\n",
+    "/etc/condor/passwords.d/POOL": "the key of a pool",
+    "/etc/munge/munge.key": "a key of another site",
+    **{f"/usr/lib/systemd/system/{name}.service": UNIT for name in ("condor", "slurmd", "munge")},
+}
+TRICKY = 'it\'s "$(HOME)" $OSG_APP'
+BATCH = {
+    "head": "head1.example.org",
+    "domain": "example.org",
+    "vocs": [{"name": "STAR", "users": ["star"]}, {"name": "atlas", "users": ["a", "star"], "nodes": "atlas-[1-9]"}],
+}
+PLAY = """\
+- name: Fit images
+  hosts: images
+  gather_facts: false
+  tasks:
+    - name: Fit the batch system
+      delegate_to: localhost
+      block:
+        - ansible.builtin.import_role: {name: voc.cluster.filesystems}
+        - ansible.builtin.import_role: {name: voc.cluster.batch_worker}
+"""
+
+
+# One play for all of them: hosts of one inventory, some of which must fail.
+GOOD: dict[str, dict] = {
+    "condor": {"batch": {"scheduler": "htcondor", "nat": True, "retirement": 1000}},
+    "dynamic": {"batch": {"scheduler": "slurm"}},
+    "fixed": {"batch": {"scheduler": "slurm"}, "voc_name": "atlas"},
+    "alone": {"site_batch": {}, "site_filesystems": []},
+}
+BAD: dict[str, tuple[dict, str]] = {
+    "stranger": ({"voc_name": "CMS"}, "there is no VOC CMS in site_batch.vocs"),
+    "tokenless": ({"voc_name": "atlas"}, "voc-atlas.token to join the pool with; the role batch_head puts it there"),
+    "expression": ({"batch_worker_settings": {"START": "(A =?= B"}}, "START is not a ClassAd expression: (A =?= B"),
+    "line": ({"batch_worker_settings": {"A": "1\nFOO bar"}}, "'FOO bar': it is not a setting"),
+    "head": (
+        {"batch": {"head": 'h"; x'}, "site_filesystems": []},
+        "head and, for HTCondor, domain must be given as host names",
+    ),
+    "case": (
+        {"batch": {"vocs": [{"name": "star"}, {"name": "STAR"}]}, "site_filesystems": []},
+        "differ not only in case",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Images that the roles were run on, twice where they should work."""
+
+    images: dict[str, Path]
+    first: str
+    second: str
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    folder = tmp_path_factory.mktemp("batch")
+    tree = plant(folder / "tree", GUEST)
+    image = make_ext(folder / "image", tree, options=("-E", "root_owner=0:0"))
+    secrets = plant(folder / "secrets", {"voc-star.token": "the.token\n", "munge.key": "k" * 128})
+    hosts = {}
+    for name, variables in {**GOOD, **{name: bad for name, (bad, _said) in BAD.items()}}.items():
+        shutil.copy(image, folder / name)
+        hosts[name] = profile(folder / name, secrets, **variables)
+    inventory = folder / "hosts.json"
+    inventory.write_text(json.dumps({"images": {"hosts": hosts}}))
+    first = play(folder, inventory)
+    second = play(folder, inventory, f"--limit={','.join(GOOD)}")
+    return Fitted({name: folder / name for name in ("image", *hosts)}, first, second)
+
+
+def profile(image: Path, secrets: Path, batch: dict | None = None, **variables: object) -> dict[str, object]:
+    """Return an image's variables, with those of its site."""
+    return {
+        "image_source": str(image),
+        "image_work": str(image),
+        "voc_name": "STAR",
+        "site_grid": {"OSG_APP": "/grid/app", "SITE_TRICKY": TRICKY},
+        "site_scratch": {"path": "/scratch"},
+        "site_filesystems": [{"source": "nfs1:/app", "path": "/grid/app", "type": "nfs"}] if batch else [],
+        "site_batch": {"scheduler": "htcondor", **BATCH, "secrets": str(secrets), **(batch or {})},
+        **variables,
+    }
+
+
+def play(folder: Path, inventory: Path, *arguments: str) -> str:
+    """Run the roles filesystems and batch_worker, and return what Ansible says."""
+    (folder / "play.yml").write_text(PLAY)
+    environment = {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run(
+        [PROGRAMS / "ansible-playbook", "-i", inventory, *arguments, folder / "play.yml"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return done.stdout
+
+
+def read(image: Path, path: str) -> str:
+    return tool("debugfs", "-R", f'cat "{path}"', image)
+
+
+def names(image: Path, path: str) -> set[str]:
+    """Return the words of a listing."""
+    return set(tool("debugfs", "-R", f'ls -l "{path}"', image).split())
+
+
+def permissions(image: Path, path: str) -> tuple[str, int, int]:
+    """Return a file's mode in octal, and its owner and group."""
+    seen = tool("debugfs", "-R", f'stat "{path}"', image)
+    mode, user, group = (re.findall(rf"{word}:\s+(\d+)", seen)[0] for word in ("Mode", "User", "Group"))
+    return mode, int(user), int(group)
+
+
+def test_an_htcondor_worker(fitted: Fitted) -> None:
+    image = fitted.images["condor"]
+    config = read(image, "/etc/condor/config.d/50-voc-cluster.config").splitlines()
+    assert 'VOCName = "STAR"' in config
+    assert {"UID_DOMAIN = example.org", "TRUST_DOMAIN = example.org"} <= set(config)
+    assert "CCB_ADDRESS = $(COLLECTOR_HOST)" in config
+    assert "MAXJOBRETIREMENTTIME = 1000" in config
+    (environment,) = (line for line in config if line.startswith("STARTER_JOB_ENVIRONMENT"))
+    assert """SITE_TRICKY='it''s ""$(DOLLAR)(HOME)"" $OSG_APP'""" in environment
+    assert "OSG_WN_TMP='/scratch'" in environment
+    assert "OSG_DATA='UNAVAILABLE'" in environment
+
+
+def test_a_worker_has_its_token_and_no_key_of_the_pool(fitted: Fitted) -> None:
+    image = fitted.images["condor"]
+    assert read(image, "/etc/condor/tokens.d/voc-star") == "the.token\n"
+    assert permissions(image, "/etc/condor/tokens.d") == ("0700", 0, 0)
+    assert permissions(image, "/etc/condor/tokens.d/voc-star") == ("0600", 0, 0)
+    assert "passwords.d" in names(fitted.images["image"], "/etc/condor")
+    assert "passwords.d" not in names(image, "/etc/condor")
+    assert "the.token" not in fitted.first
+
+
+@pytest.mark.parametrize(("host", "unit"), [("condor", "condor.service"), ("dynamic", "slurmd.service")])
+def test_the_unit_waits_for_mounts_and_jobs(host: str, unit: str, fitted: Fitted) -> None:
+    image = fitted.images[host]
+    drop_in = read(image, f"/etc/systemd/system/{unit}.d/50-voc-cluster.conf")
+    assert " sh /grid/app\n" in drop_in
+    expected = "KillSignal=SIGTERM\nTimeoutStopSec=1600\n" if host == "condor" else "\nConditionPathExists=\n"
+    assert expected in drop_in
+    assert f"x-systemd.before={unit}" in read(image, "/etc/fstab")
+    assert {unit, "voc-cluster-name.service"} <= names(image, "/etc/systemd/system/multi-user.target.wants")
+
+
+@pytest.mark.parametrize(("host", "feature"), [("dynamic", " -Z --conf 'Feature=voc-star'"), ("fixed", "")])
+def test_a_slurm_worker(host: str, feature: str, fitted: Fitted, tmp_path: Path) -> None:
+    image = fitted.images[host]
+    options = read(image, "/etc/slurm/voc-cluster-slurmd").splitlines()[-1]
+    assert options == f'SLURMD_OPTIONS="--conf-server head1.example.org:6817{feature}"'
+    assert "EnvironmentFile=/etc/slurm/voc-cluster-slurmd\n" in read(
+        image, "/etc/systemd/system/slurmd.service.d/50-voc-cluster.conf"
+    )
+    assert read(image, "/etc/munge/munge.key") == "k" * 128
+    assert permissions(image, "/etc/munge") == ("0700", 103, 104)
+    assert permissions(image, "/etc/munge/munge.key") == ("0400", 103, 104)
+    script = tmp_path / "environment"
+    script.write_text(read(image, "/etc/slurm/voc-cluster-environment"))
+    assert f"export SITE_TRICKY={TRICKY}\n" in tool("sh", script)
+
+
+def test_a_second_run_changes_nothing(fitted: Fitted) -> None:
+    recap = fitted.second.partition("PLAY RECAP")[2]
+    for name in GOOD:
+        assert re.search(rf"^{name} .* changed=0 .* failed=0 ", recap, re.MULTILINE), recap
+
+
+@pytest.mark.parametrize("host", BAD)
+def test_what_could_not_work_is_refused(host: str, fitted: Fitted) -> None:
+    said = " ".join(re.findall(rf"^fatal: \[{host} -> .*$", fitted.first, re.MULTILINE))
+    assert BAD[host][1] in said.replace("\\n", " "), said or fitted.first
+    assert fitted.images[host].read_bytes() == fitted.images["image"].read_bytes()
+
+
+def test_without_a_batch_system_an_image_is_left_alone(fitted: Fitted) -> None:
+    assert fitted.images["alone"].read_bytes() == fitted.images["image"].read_bytes()
+
+
+def test_head_and_worker_agree(fitted: Fitted) -> None:
+    """What the head makes of a job's requirements meets the machines of its VOC alone, and they meet it."""
+    config = read(fitted.images["condor"], "/etc/condor/config.d/50-voc-cluster.config")
+    start = re.search(r"^START = \(\$\(START\)\) && (.+)$", config, re.MULTILINE)
+    head = (ROOT / "roles/batch_head/templates/htcondor.config.j2").read_text()
+    place = re.search(r"^  SET Requirements (.+) && \(\$\(MY.Requirements:true\)\)$", head, re.MULTILINE)
+    assert start
+    assert place
+    for voc, other in (('"STAR"', '"STAR"'), ('"STAR"', '"star"'), ('"STAR"', "undefined"), ("undefined", '"STAR"')):
+        machine = classad2.ClassAd(f"[VOCName = {voc}; Requirements = {start.group(1)}]")
+        job = classad2.ClassAd(f"[VOCName = {other}; Requirements = {place.group(1)}]")
+        assert machine.symmetricMatch(job) == (voc == other)
