@@ -186,7 +186,7 @@ from collections.abc import Sequence
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, printable
+from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, located, printable
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
@@ -207,7 +207,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
         cache=options["cache"],
     )
     spread = locate(runner, options["image"], number=options["root"])
-    with locked(options["image"]):
+    with locked(options["image"]), located(options["image"]):
         return outcome(manage(runner, spread, order, apply=not module.check_mode))
 
 

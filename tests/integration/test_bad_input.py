@@ -139,7 +139,7 @@ def test_bad_input_is_refused(tmp_path: Path, make: Maker, variables: dict[str, 
     play = contextualize(tmp_path / "build", source, **variables)
 
     message = failure(play.output)
-    about_the_site = "site_hypervisor" in sentence or "apt" in sentence
+    about_the_site = "site_hypervisor" in sentence or "package manager" in sentence
     assert play.status != 0
     assert sentence in message
     assert "Traceback" not in play.output

@@ -63,7 +63,8 @@ def assert_progress(output: str, folder: Path) -> None:
     percents = [
         int(number) for number in re.findall(r"^builder: image_convert: packing, (\d+) %$", output, re.MULTILINE)
     ]
-    assert len(set(percents)) >= 3
+    # On a busy machine, asking over SSH takes longer than the interval.
+    assert len(set(percents)) >= 2
     assert percents == sorted(percents)
     assert output.index("packing") < output.index("changed: [builder]")
     assert list((folder / "remote").iterdir()) == []
