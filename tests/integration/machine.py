@@ -40,6 +40,11 @@ def network_namespaces() -> set[str]:
 
 def processes() -> set[str]:
     """Return the living descendants of this process."""
+    return {f"process {number} ({name})" for number, name in descendants(os.getpid()).items()}
+
+
+def descendants(ancestor: int) -> dict[int, str]:
+    """Return the living descendants of a process, with their names; who came first stands first."""
     below: dict[int, list[tuple[int, str]]] = {}
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
@@ -51,12 +56,12 @@ def processes() -> set[str]:
         state, above = rest.split()[:2]
         if state != "Z":
             below.setdefault(int(above), []).append((int(folder.name), head.partition("(")[2]))
-    found: set[str] = set()
-    ahead = [os.getpid()]
+    found: dict[int, str] = {}
+    ahead = [ancestor]
     while ahead:
-        for number, name in below.get(ahead.pop(), []):
+        for number, name in below.get(ahead.pop(0), []):
             ahead.append(number)
-            found.add(f"process {number} ({name})")
+            found[number] = name
     return found
 
 
