@@ -76,6 +76,14 @@ def names(folder: str) -> set[str]:
     return {name[: -len(ending)] for name in found for ending in [next(filter(name.endswith, endings), "")] if ending}
 
 
+def length(path: str) -> int:
+    """Return how long a file is, in bytes; 0 where there is none."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
 def _require_room(definition: Definition, virtual_size: int, overcommit: float) -> None:
     """See to it that all overlays of the folder can grow to their full size, or to a share of it."""
     free = os.statvfs(definition.folder)
@@ -140,4 +148,4 @@ def closed_to_others(path: str) -> str | None:
     return None
 
 
-__all__ = ["closed_to_others", "make", "names", "remove"]
+__all__ = ["closed_to_others", "length", "make", "names", "remove"]

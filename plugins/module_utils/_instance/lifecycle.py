@@ -133,6 +133,7 @@ def _runs(runner: Runner, domains: Domains, definition: Definition, how: Start, 
     """
     trial = how.accelerator == "auto" and kind == "kvm"
     files.make(runner, definition, how.seed, how.overcommit)
+    told = files.length(definition.log)
     try:
         domains.start(domain_xml.domain(definition, kind, without=accelerator.hidden(kind, domains.qemu_version)))
     except ToolError as error:
@@ -141,7 +142,7 @@ def _runs(runner: Runner, domains: Domains, definition: Definition, how: Start, 
             return False
         error.hint = _closed(definition) if "Permission denied" in error.found else None
         raise
-    if trial and not accelerator.works(domains, definition):
+    if trial and not accelerator.works(domains, definition, told):
         domains.destroy(definition.name)
         return False
     return True
