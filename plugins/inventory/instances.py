@@ -68,6 +68,7 @@ from ansible.inventory.helpers import get_group_vars, sort_groups
 from ansible.inventory.host import Host
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, to_safe_group_name
+from ansible.template import trust_as_template
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
@@ -98,7 +99,10 @@ class InventoryModule(BaseInventoryPlugin):
             if instance.voc:
                 inventory.add_host(instance.name, group=inventory.add_group(to_safe_group_name(f"voc_{instance.voc}")))
             for name, value in instance.variables().items():
-                inventory.set_variable(instance.name, name, value)
+                # None of it can be a template; untrusted text would come out of ansible-inventory as a dictionary.
+                inventory.set_variable(
+                    instance.name, name, trust_as_template(value) if isinstance(value, str) else value
+                )
 
     def _variables(self, inventory: InventoryData, host: Host) -> dict[str, t.Any]:
         """Return what the inventory, group_vars and host_vars say of a hypervisor."""

@@ -109,7 +109,7 @@ def test_provisioning_that_is_killed_converges(site: Site) -> None:
     random.seed(6)
     for _round in range(KILLS):
         running = site.start("provision")
-        time.sleep(random.uniform(0.5, 12))
+        time.sleep(random.uniform(0.5, 8))
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
     site.play("provision")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import typing as t
 from pathlib import Path
 
@@ -98,6 +100,11 @@ def test_the_inventory_and_the_lookup_agree(site: Path) -> None:
         above = variables.get_vars(host=manager.get_host(instance["instance_hypervisor"]), include_hostvars=False)
         mac = look_up("hostname_mac", instance["instance_hypervisor"], variables=above, slot=instance["instance_slot"])
         assert mac == [instance["instance_mac"]]
+
+
+def test_the_inventory_is_listed_as_plain_text(site: Path) -> None:
+    listing = subprocess.check_output(["ansible-inventory", "-i", str(site), "--list"], text=True)
+    assert json.loads(listing)["_meta"]["hostvars"]["node02-vm1"]["instance_ip"] == "10.16.0.5"
 
 
 def test_an_inventory_without_hypervisors_has_no_instances(site: Path) -> None:
