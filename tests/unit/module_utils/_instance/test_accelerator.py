@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._instance import accelerator, files
 from ansible_collections.voc.cluster.plugins.module_utils._instance.domain_xml import Mark
-from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import Domains, Running
+from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import Running
 
 from .definitions import defined
 
@@ -47,7 +47,7 @@ def test_only_what_this_start_says_counts(
     told = files.length(definition.log)
     with open(definition.log, "ab") as log:
         log.write(after)
-    domains = cast("Domains", cast("Any", FakeDomains()))
+    domains: Any = FakeDomains()
     assert accelerator.works(domains, definition, told) == works
     assert remembered.read_text() == f"qemu 9.0\t{'kvm' if works else 'qemu'}\n"
 
@@ -55,7 +55,8 @@ def test_only_what_this_start_says_counts(
 def test_a_log_that_was_begun_anew_is_read_from_its_start(tmp_path: Path) -> None:
     definition = defined(tmp_path)
     Path(definition.log).write_bytes(SAID)
-    assert accelerator.works(cast("Domains", cast("Any", FakeDomains())), definition, 1 << 20)
+    domains: Any = FakeDomains()
+    assert accelerator.works(domains, definition, 1 << 20)
 
 
 def test_no_log_is_an_empty_one(tmp_path: Path) -> None:
