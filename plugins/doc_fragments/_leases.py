@@ -17,7 +17,8 @@ options:
   database:
     description:
       - Where leases are kept. The path of a file on the host for SQLite, which should be on a local filesystem, or a
-        URL of PostgreSQL, such as V(postgresql://voc@db.example.org/voc).
+        URL of PostgreSQL, such as V(postgresql://voc@db.example.org/voc). The URL is shown in results, so the password
+        belongs into O(database_password).
     type: str
     default: /var/lib/voc-cluster/leases.db
   database_password:

@@ -16,7 +16,7 @@ description:
   - Addresses are worked out as P(voc.cluster.hostname_mac#lookup) does it, with the same variables C(voc_mac_*). Two
     instances that share a name, a MAC or an IP address are an error that names both.
   - The following variables of a hypervisor count. They are plain values, not templates.
-  - C(voc_slots) is the number of its slots. Without it, it has one.
+  - C(voc_slots) is the number of its slots, V(0) for a host that is to have no instance. Without it, it has one.
   - C(voc_name) is the virtual cluster that its instances work for.
   - C(voc_network), in CIDR notation, is where they get IP addresses from, counted up by the number in the
     hypervisor's name times C(voc_max_slots), and the slot.

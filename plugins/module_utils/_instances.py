@@ -102,7 +102,7 @@ def _of_one(hypervisor: str, variables: Variables) -> Iterator[Instance]:
     dialect = _choice(variables, "voc_mac_format", DIALECTS)
     template = _text(variables, "voc_instance_name") or DEFAULT_NAME
     overlays = _text(variables, "voc_overlays") or DEFAULT_OVERLAYS
-    for slot in range(_integer(variables, "voc_slots") or 1):
+    for slot in range(_counted(variables, "voc_slots", 1)):
         name = instance_name(template, hypervisor, slot)
         mac = scheme.mac(hypervisor, slot) if scheme else None
         yield Instance(
@@ -124,7 +124,7 @@ def _scheme(variables: Variables) -> Scheme:
         _text(variables, "voc_mac_prefix"),
         _text(variables, "voc_mac_pattern"),
         _integers(variables, "voc_mac_group_bits"),
-        _integer(variables, "voc_mac_slot_bits") or DEFAULT_SLOT_BITS,
+        _counted(variables, "voc_mac_slot_bits", DEFAULT_SLOT_BITS),
         _integer(variables, "voc_max_slots"),
     )
 
@@ -162,6 +162,11 @@ def _integer(variables: Variables, name: str) -> int | None:
     if isinstance(value, bool) or not str(value).isdecimal():
         raise InputError(f"{name} is {value!r}, which is no number", hint="give a whole number")
     return int(value)
+
+
+def _counted(variables: Variables, name: str, default: int) -> int:
+    value = _integer(variables, name)
+    return default if value is None else value
 
 
 def _integers(variables: Variables, name: str) -> tuple[int, ...]:

@@ -105,6 +105,8 @@ def make_pool(
         low, high = _hosts(network)
     else:
         low, high = parse(kind, str(first)), parse(kind, str(last))
+        if kind == "ip" and low >> 32 == 0 != high >> 32:
+            raise InputError(f"{first} is an address of IPv4 and {last} one of IPv6", where=f"pool {name}")
     if kind == "mac" and (low & _MULTICAST or high >> 40 != low >> 40):
         raise InputError(
             f"{first} to {last} are not all addresses of single interfaces",

@@ -225,23 +225,28 @@ from ansible_collections.voc.cluster.plugins.module_utils._instance.definition i
     FIRMWARES,
     Definition,
     DirectBoot,
+    require_name,
+    require_sound,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import Domains, connect
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, parse_size, run
+
+_ENDED = frozenset({"powered off", "ended"})
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
     told: dict[str, t.Any] = {}
+    definition = _definition(options)
     with connect(options["uri"]) as domains:
-        definition = _definition(options)
         if options["state"] == "absent":
             actions = _stop(domains, definition, options["timeout"], module.check_mode)
         else:
             actions, told = _start(runner, domains, definition, options, module.check_mode)
     here = f"{definition.name}\n"
-    before = "" if actions[:1] == ["started"] else here
-    after = "" if options["state"] == "absent" else here
+    present = options["state"] == "present"
+    before = here if _ENDED.intersection(actions) or (present and "started" not in actions) else ""
+    after = here if present else ""
     return {
         "changed": bool(actions),
         "actions": actions,
@@ -255,6 +260,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
 def _start(
     runner: Runner, domains: Domains, definition: Definition, options: dict[str, t.Any], check: bool
 ) -> tuple[list[str], dict[str, t.Any]]:
+    require_sound(definition)  # before one that runs is stopped for it
     running = domains.find(definition.name)
     if running and running.active and lifecycle.outdated(running, definition) and options["replace"]:
         actions = _stop(domains, definition, options["timeout"], check)
@@ -275,9 +281,11 @@ def _start(
 def _stop(domains: Domains, definition: Definition, timeout: int, check: bool) -> list[str]:
     if not check:
         return lifecycle.stop(domains, definition, timeout)
-    there = domains.find(definition.name) is not None
+    require_name(definition.name)
+    running = domains.find(definition.name)
+    end = "powered off" if running and running.active and timeout > 0 else "ended"
     disks = definition.name in files.names(definition.folder)
-    return [*(["powered off"] if there else []), *(["disks removed"] if disks else [])]
+    return [*([end] if running else []), *(["disks removed"] if disks else [])]
 
 
 def _definition(options: dict[str, t.Any]) -> Definition:

@@ -42,8 +42,12 @@ def hidden(kind: str, qemu_version: tuple[int, int]) -> tuple[str, ...]:
     return ("cx16",) if kind == "qemu" and qemu_version < (8, 0) else ()
 
 
-def works(domains: Domains, definition: Definition) -> bool:
-    """Say whether an instance that was just started with KVM goes on running, and remember it."""
+def works(domains: Domains, definition: Definition, told: int) -> bool:
+    """Say whether an instance that was just started with KVM goes on running, and remember it.
+
+    Args:
+        told: how much was in its log before, in bytes: earlier starts prove nothing.
+    """
     if _recall(domains):
         return True
     end = time.monotonic() + _TRIAL
@@ -52,16 +56,18 @@ def works(domains: Domains, definition: Definition) -> bool:
         if running is None or not running.active:
             _remember(domains, "qemu")
             return False
-        if _says_started(definition.log):
+        if _says_started(definition.log, told):
             _remember(domains, "kvm")
             return True
         time.sleep(0.2)
     return True
 
 
-def _says_started(log: str) -> bool:
+def _says_started(log: str, told: int) -> bool:
     try:
         with open(log, "rb") as file:
+            # libvirt begins a new one when it has become too large.
+            file.seek(told if told <= os.fstat(file.fileno()).st_size else 0)
             return _STARTED in file.read(1 << 20)
     except OSError:
         return False

@@ -115,16 +115,23 @@ class Definition:
         return os.path.join(self.folder, f"{self.name}.{ending}")
 
 
+def require_name(name: str) -> None:
+    """See to it that the files of an instance of this name are in its folder.
+
+    Raises:
+        InputError: they would not be.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name!r} cannot be an instance's name", hint="use letters, digits, dots and dashes")
+
+
 def require_sound(definition: Definition) -> None:
     """See to it that names cannot lead elsewhere and the instance has a network.
 
     Raises:
         InputError: something cannot be.
     """
-    if not _NAME.fullmatch(definition.name):
-        raise InputError(
-            f"{definition.name!r} cannot be an instance's name", hint="use letters, digits, dots and dashes"
-        )
+    require_name(definition.name)
     if not os.path.isabs(definition.release) or not os.path.isabs(definition.folder):
         raise InputError("image and overlay must be absolute paths", where=definition.name)
     if bool(definition.bridge) == bool(definition.network):
@@ -133,4 +140,4 @@ def require_sound(definition: Definition) -> None:
         raise InputError("an instance needs at least 64 MiB of memory and a processor", where=definition.name)
 
 
-__all__ = ["FIRMWARES", "Definition", "DirectBoot", "require_sound"]
+__all__ = ["FIRMWARES", "Definition", "DirectBoot", "require_name", "require_sound"]

@@ -67,12 +67,6 @@ def remove(definition: Definition) -> list[str]:
     return gone
 
 
-def remove_log(definition: Definition) -> None:
-    """Remove what an instance wrote to its console."""
-    if os.path.lexists(definition.log):
-        os.unlink(definition.log)
-
-
 def names(folder: str) -> set[str]:
     """Return the names of instances that have a disk in a folder, whole or not."""
     if not os.path.isdir(folder):
@@ -82,13 +76,12 @@ def names(folder: str) -> set[str]:
     return {name[: -len(ending)] for name in found for ending in [next(filter(name.endswith, endings), "")] if ending}
 
 
-def base_of(overlay: str) -> str | None:
-    """Return the release that an overlay lies over; None where there is no overlay."""
-    header = _header(overlay)
-    if header is None:
-        return None
-    offset, length = struct.unpack_from(">QI", header, 8)
-    return header[offset : offset + length].decode("utf-8", "surrogateescape")
+def length(path: str) -> int:
+    """Return how long a file is, in bytes; 0 where there is none."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _require_room(definition: Definition, virtual_size: int, overcommit: float) -> None:
@@ -155,4 +148,4 @@ def closed_to_others(path: str) -> str | None:
     return None
 
 
-__all__ = ["base_of", "closed_to_others", "make", "names", "remove", "remove_log"]
+__all__ = ["closed_to_others", "length", "make", "names", "remove"]

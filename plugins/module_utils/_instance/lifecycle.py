@@ -19,7 +19,11 @@ from dataclasses import dataclass, field
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, ToolError
 from ansible_collections.voc.cluster.plugins.module_utils._instance import accelerator, domain_xml, files
-from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import Definition, require_sound
+from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import (
+    Definition,
+    require_name,
+    require_sound,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import Domains, Running
 
 _PAUSE = 0.5  # seconds between two looks at something that takes many
@@ -75,7 +79,11 @@ def stop(domains: Domains, definition: Definition, timeout: float) -> list[str]:
 
     Returns:
         What was done, in words.
+
+    Raises:
+        InputError: its name would lead to other files.
     """
+    require_name(definition.name)
     done = []
     running = domains.find(definition.name)
     if running:
@@ -125,6 +133,7 @@ def _runs(runner: Runner, domains: Domains, definition: Definition, how: Start, 
     """
     trial = how.accelerator == "auto" and kind == "kvm"
     files.make(runner, definition, how.seed, how.overcommit)
+    told = files.length(definition.log)
     try:
         domains.start(domain_xml.domain(definition, kind, without=accelerator.hidden(kind, domains.qemu_version)))
     except ToolError as error:
@@ -133,7 +142,7 @@ def _runs(runner: Runner, domains: Domains, definition: Definition, how: Start, 
             return False
         error.hint = _closed(definition) if "Permission denied" in error.found else None
         raise
-    if trial and not accelerator.works(domains, definition):
+    if trial and not accelerator.works(domains, definition, told):
         domains.destroy(definition.name)
         return False
     return True

@@ -27,6 +27,10 @@ def test_each_slot_of_each_hypervisor_is_an_instance() -> None:
     }
 
 
+def test_a_hypervisor_can_have_no_slot() -> None:
+    assert [instance.name for instance in instances({"node1": {"voc_slots": 0}, "node2": {}})] == ["node2-vm0"]
+
+
 def test_without_a_network_there_is_a_mac_but_no_address() -> None:
     (instance,) = instances({"node001": {}})
     assert instance.mac == "02:56:4f:00:00:10"
@@ -55,6 +59,7 @@ def test_numbers_of_an_ini_inventory_may_be_text() -> None:
     [
         ({"node1": {"voc_slots": "many"}}, ["node1", "voc_slots", "'many'"]),
         ({"node1": {"voc_slots": True}}, ["voc_slots"]),
+        ({"node1": {"voc_mac_slot_bits": 0}}, ["slot_bits is 0"]),
         ({"node1": {"voc_slots": 17}}, ["node1", "no slot 16"]),
         ({"node1": {"voc_slots": 3, "voc_max_slots": 2}}, ["node1", "no slot 2"]),
         ({"node1": {"voc_network": "{{ net }}"}}, ["voc_network", "plain text"]),

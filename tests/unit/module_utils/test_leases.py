@@ -144,6 +144,7 @@ def test_pools_hold_what_hosts_can_have(kind: str, bounds: dict[str, str], first
         ("ip", {"first": "10.0.0.1"}, "needs either"),
         ("ip", {"network": "ten"}, "no network"),
         ("ip", {"first": "10.0.0.2", "last": "10.0.0.1"}, "comes after"),
+        ("ip", {"first": "10.0.0.1", "last": "fd00::1"}, "one of IPv6"),
         ("ip", {"first": "x", "last": "y"}, "no address of type ip"),
         ("ip", {"network": "10.0.0.0/24", "exclude": ["x"]}, "no address of type ip"),
         ("mac", {"network": "10.0.0.0/8"}, "no network"),
