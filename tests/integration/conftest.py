@@ -13,14 +13,12 @@ import pytest
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MOUNT_POINT
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 
-from .machine import left_behind, loop_devices, mounts, network_namespaces, processes, tool
+from .machine import PR_SET_CHILD_SUBREAPER, left_behind, loop_devices, mounts, network_namespaces, processes, tool
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "build" / "sample" / "starworker_part.img"
 OLDER_SAMPLE = SAMPLE.with_name("bookworm_part.img")
 KERNEL_BUNDLE = ROOT / "build" / "kernel" / "trixie-linux-image-cloud-amd64.tar.zst"
-
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -40,7 +38,7 @@ def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         return devices | processes() | network_namespaces() | files
 
     # Orphans become children of this process, and so are seen whoever started them.
-    assert ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     before = look()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(scratch))

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
 _DEADLINE = 10  # seconds; the kernel frees a loop device a moment after its last user is gone
 
 

@@ -6,6 +6,7 @@ The disks are blank, for it is not the guests that are looked at; the scenario `
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import random
 import signal
@@ -17,7 +18,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from .machine import descendants, tool
+from .machine import PR_SET_CHILD_SUBREAPER, descendants, tool
 from .playbooks import PROGRAMS, ROOT, Play
 
 KILLS = 20
@@ -95,7 +96,16 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def orphans_end() -> Iterator[None]:
+    """Leave orphans to the machine's first process: nobody here would reap them, and libvirt waits for its QEMUs."""
+    library = ctypes.CDLL(None)
+    assert library.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0
+    yield
+    assert library.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orphans_end: None) -> Iterator[Site]:
     monkeypatch.setenv("NAMESPACE", "voc-provision")
     site = Site(tmp_path)
     script = ROOT / "molecule" / "instances" / "machine"

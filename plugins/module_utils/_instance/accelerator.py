@@ -54,10 +54,10 @@ def works(domains: Domains, definition: Definition, told: int) -> bool:
     while time.monotonic() < end:
         running = domains.find(definition.name)
         if running is None or not running.active:
-            _remember(domains, "qemu")
+            remember(domains, "qemu")
             return False
         if _says_started(definition.log, told):
-            _remember(domains, "kvm")
+            remember(domains, "kvm")
             return True
         time.sleep(0.2)
     return True
@@ -86,10 +86,11 @@ def _recall(domains: Domains) -> str | None:
     return kind if key == _key(domains) and kind in ("kvm", "qemu") else None
 
 
-def _remember(domains: Domains, kind: str) -> None:
+def remember(domains: Domains, kind: str) -> None:
+    """Keep what works until the next boot."""
     with open(_REMEMBERED + ".part", "w", encoding="ascii") as file:
         file.write(f"{_key(domains)}\t{kind}\n")
     os.replace(file.name, _REMEMBERED)
 
 
-__all__ = ["ACCELERATORS", "candidates", "hidden", "works"]
+__all__ = ["ACCELERATORS", "candidates", "hidden", "remember", "works"]

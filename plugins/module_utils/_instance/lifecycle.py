@@ -62,9 +62,11 @@ def start(runner: Runner, domains: Domains, definition: Definition, how: Start) 
         if running and running.active:
             return running
         domains.destroy(definition.name)
-        for kind in accelerator.candidates(how.accelerator, domains):
-            if _runs(runner, domains, definition, how, kind):
-                break
+        *others, last = accelerator.candidates(how.accelerator, domains)
+        if not any(_runs(runner, domains, definition, how, kind, trial=True) for kind in others):
+            _runs(runner, domains, definition, how, last, trial=False)
+            if others:
+                accelerator.remember(domains, last)
         running = domains.find(definition.name)
     if running is None:
         raise ToolError("the instance ended at once", where=definition.name, hint=f"see {definition.log}")
@@ -125,13 +127,15 @@ def wait_until_up(domains: Domains, definition: Definition, how: str, address: s
         time.sleep(_PAUSE)
 
 
-def _runs(runner: Runner, domains: Domains, definition: Definition, how: Start, kind: str) -> bool:
+def _runs(runner: Runner, domains: Domains, definition: Definition, how: Start, kind: str, *, trial: bool) -> bool:
     """Start an instance with an accelerator; say whether it works.
 
+    Args:
+        trial: whether there is another one to try.
+
     Raises:
-        ToolError: it does not, and there is no other one to try.
+        ToolError: it cannot be started, and it was no trial.
     """
-    trial = how.accelerator == "auto" and kind == "kvm"
     files.make(runner, definition, how.seed, how.overcommit)
     told = files.length(definition.log)
     try:
