@@ -65,8 +65,8 @@ notes:
   - What changes the running kernel is refused, because it is the builder's. Give C(ansible.posix.sysctl) the option
     C(reload=false), and C(ansible.posix.mount) the state C(present).
   - Facts are the guest's, with the exceptions that no program in a namespace can see otherwise. C(kernel),
-    processors, memory and C(virtualization_type) are the builder's; M(voc.cluster.image_info) returns the guest's
-    kernels.
+    processors and memory are the builder's; M(voc.cluster.image_info) returns the guest's kernels.
+    C(virtualization_type) is V(NA), because C(/sys) is empty in there.
   - Where a role delegates to a host other than C(localhost), that host needs an C(ansible_connection) of its own,
     because the keyword C(connection) counts for delegated tasks, too.
   - To inspect an image with testinfra, open a session with O(voc.cluster.image_session#module:keep=true), and give

@@ -30,6 +30,7 @@ _PACKAGES = {
     "e2undo": "e2fsprogs",
     "fallocate": "util-linux",
     "flock": "util-linux",
+    "fstrim": "util-linux",
     "grub-mkimage": "grub-common",
     "ldd": "libc-bin",
     "mcopy": "mtools",

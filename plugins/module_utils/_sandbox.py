@@ -14,12 +14,12 @@ capabilities that package managers need, no new privileges, no device nodes, a p
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Limits, Runner, find
-from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
@@ -137,8 +137,12 @@ class Sandbox:
         It must be started as root on this machine, with an empty environment, while this lasts,
         and by a process in the mount namespace of this one. When the process that it is dies,
         all that was started by it dies too.
+
+        Raises:
+            InputError: a word or a variable cannot be handed to a program.
         """
         variables = {**_ENVIRONMENT, **(_proxies() if self.network else {}), **(environment or {})}
+        _require_words([*argv, directory, *variables, *variables.values()])
         with ExitStack() as stack:
             # In a command line every user of the builder could read the variables.
             words = (word for name, value in variables.items() for word in ("--setenv", name, value))
@@ -257,6 +261,12 @@ def _folders(files: GuestTree) -> Iterator[tuple[str, str]]:
             yield real, mode
             if path == "/run":  # programs lock their state there
                 yield f"{real}/lock", mode
+
+
+def _require_words(words: Iterable[str]) -> None:
+    """See to it that no word ends where the sandbox would take what follows for an option of its own."""
+    if any("\0" in word for word in words):
+        raise InputError("no program can be given a null character", hint="see its arguments and its environment")
 
 
 def _opening(files: Sequence[int]) -> list[str]:

@@ -13,6 +13,7 @@ description:
   - Reads an HTCondor configuration by HTCondor's own parser and fails in one sentence when a line is refused.
   - HTCondor takes any text for an expression and finds out when it runs; here expressions are parsed, too.
   - It runs where the Python package C(htcondor) is, usually on the controller.
+  - A configuration can run programs while it is read (C(include command)). Check only what the site itself has written.
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes

@@ -78,7 +78,7 @@ options:
     type: bool
     default: false
   timeout:
-    description: After how many seconds it is ended. The default is 3600.
+    description: After how many seconds it is ended. The default is 3600; V(0) stands for it, too.
     type: int
 """
 

@@ -32,7 +32,7 @@ attributes:
     support: full
 requirements:
   - root on the builder
-  - bubblewrap 0.4 or newer
+  - bubblewrap 0.5 or newer
   - e2fsprogs
   - libseccomp
   - slirp4netns, with O(network=true)

@@ -41,3 +41,12 @@ def test_a_module_names_itself_and_documents_its_result(module: str) -> None:
     text = (ROOT / "plugins" / "modules" / f"{module}.py").read_text()
     assert f"\nmodule: {module}\n" in text
     assert all(f'{part} = r"""' in text for part in ("DOCUMENTATION", "EXAMPLES", "RETURN"))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("roles/*/tasks/*.yml")), ids=lambda path: f"{path.parts[-3]}-{path.stem}"
+)
+def test_no_task_shows_a_key_that_it_makes(path: Path) -> None:
+    for task in _load(path) or []:
+        if "ansible.builtin.password" in str(task):
+            assert task.get("no_log") is True, task["name"]

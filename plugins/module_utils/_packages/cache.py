@@ -16,7 +16,9 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
@@ -26,6 +28,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Pla
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import HostFile
 
 _LARGEST = 4 << 30  # bytes, of a package
+_NEW = ".new-"  # a package that is still being copied
+_ABANDONED = 24 * 3600  # seconds, after which nobody is copying it any more
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -57,6 +61,7 @@ class Cache:
     def take(self, files: MountedTree, folder: str, wanted: Mapping[str, str]) -> list[str]:
         """Keep those of the wanted packages that are in a folder of the guest's, and return their names."""
         os.makedirs(self.folder, mode=0o755, exist_ok=True)
+        self._sweep()
         taken = []
         for name, digest in wanted.items():
             real, entry = tree.lookup(files, f"{folder}/{name}")
@@ -70,7 +75,7 @@ class Cache:
         return taken
 
     def _keep(self, files: MountedTree, real: str, digest: str) -> bool:
-        descriptor, beside = tempfile.mkstemp(prefix=".new-", dir=self.folder)
+        descriptor, beside = tempfile.mkstemp(prefix=_NEW, dir=self.folder)
         os.close(descriptor)
         try:
             files.copy_out(real, beside, _LARGEST)
@@ -84,6 +89,14 @@ class Cache:
             if os.path.exists(beside):
                 os.unlink(beside)
         return True
+
+    def _sweep(self) -> None:
+        """Remove what runs that were killed have left half."""
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):  # it was finished meanwhile
+                    if entry.name.startswith(_NEW) and time.time() - entry.stat().st_mtime > _ABANDONED:
+                        os.unlink(entry.path)
 
     def _path(self, digest: str) -> str:
         if not _DIGEST.fullmatch(digest):

@@ -12,6 +12,7 @@ import os
 import signal
 import time
 import typing as t
+from contextlib import suppress
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ImageError, InputError
@@ -97,7 +98,8 @@ def close(image: str, found: Record | None) -> None:
         GuestError: it did not end, or not well.
     """
     if found:
-        os.kill(found.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(found.pid, signal.SIGTERM)
         end = time.monotonic() + _PATIENCE
         while records.find(image):
             if time.monotonic() > end:

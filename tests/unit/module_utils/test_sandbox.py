@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ansible_collections.voc.cluster.plugins.module_utils._errors import ToolError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, ToolError
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import Sandbox
 from ansible_collections.voc.cluster.plugins.module_utils._stand_ins import StandIn
 from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner, completed
@@ -88,6 +90,24 @@ def test_variables_are_not_shown_to_other_users_of_the_builder() -> None:
     argv = _argv(environment={"TOKEN": "voc-secret"})
     assert not [word for word in argv if "voc-secret" in word]
     assert b"voc-secret" in _variables(environment={"TOKEN": "voc-secret"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"environment": {"A": "x\0--bind\0/\0/mnt"}},
+        {"environment": {"A\0x\0--bind\0/\0/mnt": ""}},
+        {"directory": "/\0"},
+    ],
+)
+def test_a_variable_cannot_become_an_option_of_the_sandbox(given: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="null character"), _box().command(["id"], **given):
+        pytest.fail("it was taken")
+
+
+def test_a_null_character_in_a_command_is_one_sentence() -> None:
+    with pytest.raises(InputError, match="null character"):
+        _box().run(["printf", "a\0b"])
 
 
 def test_a_program_that_fails_is_an_error_that_names_it() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from pathlib import Path
 
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree
@@ -43,6 +45,16 @@ def test_a_damaged_file_is_given_to_nobody_and_thrown_away(tmp_path: Path) -> No
     (tmp_path / DIGEST).write_bytes(b"half")
     assert cache.give(make_guest(tmp_path, "guest", None), ARCHIVES, WANTED) == []
     assert not (tmp_path / DIGEST).exists()
+
+
+def test_what_killed_runs_left_half_is_removed_and_what_others_copy_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    for name, age in ((".new-old", 48 * 3600), (".new-fresh", 60), (DIGEST[::-1], 48 * 3600)):
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (time.time() - age,) * 2)
+    Cache(str(folder)).take(make_guest(tmp_path, "guest", None), ARCHIVES, {})
+    assert {path.name for path in folder.iterdir()} == {".new-fresh", DIGEST[::-1]}
 
 
 def test_a_link_is_no_package(tmp_path: Path) -> None:
