@@ -44,26 +44,26 @@ _PEM = re.compile(rb"-----BEGIN ((?:RSA |DSA |EC |OPENSSH |ENCRYPTED |PGP )?PRIV
 _OPENSSH_MAGIC = b"openssh-key-v1\0"
 _PUBLIC_KEY = re.compile(rb"(?:ssh-[\w-]+|ecdsa-sha2-[\w-]+|sk-[\w@.-]+) +([A-Za-z0-9+/]{40,}={0,2})(?:[ \t]+(.*))?")
 
-# Tokens that are known by their form, which their makers document for scanners; each with words
-# of which it has one: those are found much quicker than the form.
+# Tokens that are known by their form, which their makers document for scanners; each with how it
+# begins: an expression that begins with letters is searched much quicker than the form, and than word by word.
 _TOKENS = (
-    ("json-web-token", (b"eyJ",), re.compile(rb"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}")),
+    ("json-web-token", re.compile(rb"eyJ"), re.compile(rb"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}")),
     (
         "github-token",
-        (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_"),
+        re.compile(rb"gh[pousr]_|github_pat_"),
         re.compile(rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,})"),
     ),
     (
         "gitlab-token",
-        (b"glpat-", b"gldt-", b"glrt-", b"glcbt-", b"glptt-", b"glft-", b"glsoat-"),
+        re.compile(rb"gl(?:pat|dt|rt|cbt|ptt|ft|soat)-"),
         re.compile(rb"\bgl(?:pat|dt|rt|cbt|ptt|ft|soat)-[\w-]{20,}"),
     ),
-    ("vault-token", (b"hvs.", b"hvb.", b"hvr."), re.compile(rb"\bhv[sbr]\.[\w-]{24,}")),
-    ("slack-token", (b"xox",), re.compile(rb"\bxox[abprs]-[\w-]{10,}")),
-    ("npm-token", (b"npm_",), re.compile(rb"\bnpm_[A-Za-z0-9]{36}\b")),
-    ("pypi-token", (b"pypi-",), re.compile(rb"\bpypi-[\w-]{50,}")),
+    ("vault-token", re.compile(rb"hv[sbr]\."), re.compile(rb"\bhv[sbr]\.[\w-]{24,}")),
+    ("slack-token", re.compile(rb"xox[abprs]-"), re.compile(rb"\bxox[abprs]-[\w-]{10,}")),
+    ("npm-token", re.compile(rb"npm_"), re.compile(rb"\bnpm_[A-Za-z0-9]{36}\b")),
+    ("pypi-token", re.compile(rb"pypi-"), re.compile(rb"\bpypi-[\w-]{50,}")),
 )
-# Settings that are known by their name, wherever they stand.
+# Settings that are known by their name, wherever they stand; each with words of which it has one.
 _SETTINGS = (
     (
         Trace("aws-credentials"),
@@ -96,8 +96,8 @@ _METHODS = {
 def in_text(data: bytes) -> Iterator[Trace]:
     """Yield what is recognised by its form, wherever it stands."""
     yield from private_keys(data)
-    for kind, words, form in _TOKENS:
-        if any(word in data for word in words):
+    for kind, beginning, form in _TOKENS:
+        if beginning.search(data):
             yield from (Trace(kind, _digest(token)) for token in sorted(set(form.findall(data))))
     for trace, names, setting in _SETTINGS:
         if any(name in data for name in names) and setting.search(data):

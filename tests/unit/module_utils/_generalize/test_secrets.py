@@ -87,6 +87,29 @@ def test_honest_text_is_none(honest: bytes) -> None:
     assert list(secrets.in_text(honest)) == []
 
 
+TOKENS = {
+    "json-web-token": rb"eyJ[\w-]{8}\.eyJ[\w-]{8}\.[\w-]{16}",
+    "github-token": rb"gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{22}",
+    "gitlab-token": rb"gl(?:pat|dt|rt|cbt|ptt|ft|soat)-[\w-]{20}",
+    "vault-token": rb"hv[sbr]\.[\w-]{24}",
+    "slack-token": rb"xox[abprs]-[\w-]{10}",
+    "npm-token": rb"npm_[A-Za-z0-9]{36}",
+    "pypi-token": rb"pypi-[\w-]{50}",
+}
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+@given(data=st.data())
+def test_a_token_of_every_form_is_found_wherever_it_stands(kind: str, data: st.DataObject) -> None:
+    token = data.draw(st.from_regex(TOKENS[kind], fullmatch=True))
+    # What begins like tokens and is none does not hide one that follows.
+    before = data.draw(
+        st.lists(st.sampled_from([b"gh", b"ghp", b"github", b"gl", b"glpat", b"hv", b"xo", b"ey", b"\xff"]))
+    )
+    text = b"".join(before) + b"\n" + token + b"\n" + b"".join(before)
+    assert kind in {trace.kind for trace in secrets.in_text(text)}
+
+
 READERS: list[Callable[[bytes], Iterator[Trace]]] = [
     secrets.in_text,
     *(reader for _pattern, reader in leftovers.READERS),
