@@ -44,7 +44,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-values:
+settings:
   description: The settings that O(expressions) names, with macros expanded; V(none) for those that are not set.
   returned: success
   type: dict
@@ -62,8 +62,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._pool import htcondor
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
-    values = htcondor.check(runner, sys.executable, module.params["content"], module.params["expressions"])
-    return {"changed": False, "values": values}
+    settings = htcondor.check(runner, sys.executable, module.params["content"], module.params["expressions"])
+    return {"changed": False, "settings": settings}
 
 
 def main() -> None:
