@@ -16,16 +16,14 @@ moves by another. Nothing published is ever changed: running overlays depend on 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import time
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
@@ -176,7 +174,7 @@ def publish(runner: Runner, image: str, releases: str, order: Order) -> tuple[st
     """
     above = _folder(releases, order.name)
     os.makedirs(above, mode=0o755, exist_ok=True)
-    with _locked(above):
+    with blocks.one_at_a_time(above):
         _remove_unfinished(above)
         identity = _new_id(order)
         folder = os.path.join(above, identity)
@@ -242,17 +240,6 @@ def _folder(releases: str, name: str) -> str:
     if not name or "/" in name or name.startswith("."):
         raise InputError(f"{name!r} cannot be the name of an image", hint="use letters, digits, - and _")
     return os.path.join(os.path.abspath(releases), name)
-
-
-@contextmanager
-def _locked(folder: str) -> Iterator[None]:
-    """Publish one at a time: whoever comes second waits."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _remove_unfinished(above: str) -> None:

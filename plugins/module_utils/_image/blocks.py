@@ -203,6 +203,17 @@ def locked(path: str) -> Iterator[None]:
 
 
 @contextmanager
+def one_at_a_time(folder: str) -> Iterator[None]:
+    """Let one process at a time change what is in a folder: whoever comes second waits."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def unchanged(path: str) -> Iterator[None]:
     """Make sure that a file is the same in the end, so that what was checked is what was used.
 
@@ -276,6 +287,7 @@ __all__ = [
     "insert_hole",
     "locked",
     "new_file",
+    "one_at_a_time",
     "open_regular",
     "overwrite",
     "require_other_file",

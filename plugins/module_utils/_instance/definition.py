@@ -98,8 +98,8 @@ class Definition:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The paths of all files that it may have."""
-        return self.overlay, self.scratch_disk, self.seed_image, self.nvram, self.log
+        """The paths of all files that it may have and that end with it; its log stays."""
+        return self.overlay, self.scratch_disk, self.seed_image, self.nvram
 
     def device(self, number: int) -> str:
         """Return the name of its disk of this number, as libvirt wants it."""

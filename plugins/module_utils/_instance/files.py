@@ -61,7 +61,7 @@ def remove(definition: Definition) -> list[str]:
     gone = []
     for path in definition.files:
         for each in (path, path + _PARTIAL):
-            if each != definition.log and os.path.lexists(each):
+            if os.path.lexists(each):
                 os.unlink(each)
                 gone.append(each)
     return gone

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import time
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, ToolError
+from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import one_at_a_time
 from ansible_collections.voc.cluster.plugins.module_utils._instance import accelerator, domain_xml, files
 from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import (
     Definition,
@@ -185,14 +185,10 @@ def _ssh_answers(address: str) -> bool:
 
 @contextmanager
 def _locked(folder: str) -> Iterator[None]:
-    """Let one run at a time change the instances of a folder."""
+    """Let one run at a time change the instances of a folder, which is made."""
     os.makedirs(folder, mode=0o711, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with one_at_a_time(folder):
         yield
-    finally:
-        os.close(descriptor)
 
 
 __all__ = ["Start", "outdated", "start", "stop", "wait_until_up"]
