@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Limits, Runner, find
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._read_only import read_only
@@ -235,9 +235,9 @@ def given_folder(root: str) -> str:
 def _stand_ins(files: GuestTree, network: bool) -> list[StandIn]:
     """Return what a guest's programs shall see in place of its own files."""
     wanted = []
-    if system.exists(files, _OBEYS_POLICY):
+    if tree.exists(files, _OBEYS_POLICY):
         wanted.append(_NO_SERVICES)
-    if system.exists(files, _WANTS_NAMESPACES):
+    if tree.exists(files, _WANTS_NAMESPACES):
         own = (tree.read_text(files, _RPM_MACROS) or "").encode("utf-8", "surrogateescape")
         wanted.append(StandIn(_RPM_MACROS, own + b"\n" + _NO_NAMESPACES))
     if network:

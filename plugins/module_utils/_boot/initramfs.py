@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import INSPECT, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, ImageError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Kernel
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._image.compression import unpack
@@ -133,7 +133,7 @@ def filesystem_drivers(files: GuestTree, kernel: Kernel, kind: str) -> list[str]
     }
     names = _EXT_DRIVERS.get(kind, (kind,))
     there = [name for name in names if name in known]
-    lists_builtin = system.exists(files, f"{kernel.modules}/modules.builtin")
+    lists_builtin = tree.exists(files, f"{kernel.modules}/modules.builtin")
     return there[:1] or ([names[0]] if lists_builtin else [])
 
 

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, printable
-from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Guest
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
 
@@ -51,7 +51,7 @@ def obstacle(view: View, guest: Guest, boot: str = "/") -> str | None:
 
 
 def _find_obstacle(view: View) -> str | None:
-    path = next((name for name in _CONFIGURATIONS if system.exists(view, name)), None)
+    path = next((name for name in _CONFIGURATIONS if tree.exists(view, name)), None)
     if path is None:
         return "there is no configuration of GRUB or extlinux"
     text = tree.read_text(view, path) or ""

@@ -9,13 +9,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.accounts import Account, find_account
+from ansible_collections.voc.cluster.plugins.module_utils._guest.databases import PASSWD
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
 
-PASSWD = "/etc/passwd"
 _SETPRIV = "/usr/bin/setpriv"
 _BUSYBOX = "busybox"
 
@@ -23,21 +23,11 @@ _BUSYBOX = "busybox"
 _BECOME = 'exec "$@"'
 
 
-@dataclass(frozen=True)
-class Account:
-    """A line of the guest's passwd(5)."""
-
-    name: str
-    uid: int
-    gid: int
-    home: str
-
-
 def unneeded(view: View, creates: str | None, removes: str | None) -> str | None:
     """Return why a command need not run, as Ansible's own command module says it; None if it must."""
-    if creates is not None and system.exists(view, creates):
+    if creates is not None and tree.exists(view, creates):
         return f"skipped, since {creates} exists"
-    if removes is not None and not system.exists(view, removes):
+    if removes is not None and not tree.exists(view, removes):
         return f"skipped, since {removes} does not exist"
     return None
 
@@ -48,11 +38,10 @@ def account(view: View, name: str) -> Account:
     Raises:
         GuestError: it has none.
     """
-    for line in (tree.read_text(view, PASSWD) or "").splitlines():
-        fields = line.split(":")
-        if len(fields) >= 6 and fields[0] == name and fields[2].isdecimal() and fields[3].isdecimal():
-            return Account(name, int(fields[2]), int(fields[3]), fields[5])
-    raise GuestError(f"there is no user {name!r}", where=PASSWD, hint="add it to the image first")
+    try:
+        return find_account(view, name)
+    except GuestError:
+        raise GuestError(f"there is no user {name!r}", where=PASSWD, hint="add it to the image first") from None
 
 
 def as_user(view: View, who: Account, argv: Sequence[str]) -> list[str]:
@@ -69,4 +58,4 @@ def variables(who: Account | None, given: Mapping[str, str]) -> dict[str, str]:
     return {**own, **given}
 
 
-__all__ = ["PASSWD", "Account", "account", "as_user", "unneeded", "variables"]
+__all__ = ["account", "as_user", "unneeded", "variables"]

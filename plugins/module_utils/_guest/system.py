@@ -279,7 +279,6 @@ __all__ = [
     "Guest",
     "Kernel",
     "elf_machine",
-    "exists",
     "init_system",
     "inspect",
     "kernels",

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ImageError, InputError, SpaceError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import system
+from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import mounted_guest, open_guest
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.places import Spread
@@ -120,7 +120,7 @@ def _name(view: View) -> str:
 
 def choose(view: View, name: str, order: Order) -> Manager:
     """Return the package manager of that name, by the program that the guest has of it."""
-    program = "dnf5" if name == "dnf" and not system.exists(view, "/usr/bin/dnf") else name
+    program = "dnf5" if name == "dnf" and not tree.exists(view, "/usr/bin/dnf") else name
     return MANAGERS[name](program, recommends=order.recommends)
 
 

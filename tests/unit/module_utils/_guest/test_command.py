@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import command
-from ansible_collections.voc.cluster.plugins.module_utils._guest.command import Account
+from ansible_collections.voc.cluster.plugins.module_utils._guest import command, databases
+from ansible_collections.voc.cluster.plugins.module_utils._guest.accounts import Account
 from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
 
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nodd:x:-1:0::/:\nstar:x:1001:100:STAR:/home/star:/bin/sh\n"
@@ -24,18 +24,18 @@ def test_what_is_created_or_removed_already_needs_no_command() -> None:
 
 
 def test_an_account_is_the_guests() -> None:
-    assert command.account(MemoryTree({command.PASSWD: PASSWD}), "star") == STAR
+    assert command.account(MemoryTree({databases.PASSWD: PASSWD}), "star") == STAR
 
 
 @pytest.mark.parametrize("name", ["none", "odd", "", "0"])
 def test_who_is_no_user_of_the_guest_is_refused(name: str) -> None:
     with pytest.raises(GuestError, match="there is no user"):
-        command.account(MemoryTree({command.PASSWD: PASSWD}), name)
+        command.account(MemoryTree({databases.PASSWD: PASSWD}), name)
 
 
 @given(st.text())
 def test_any_passwd_is_read(text: str) -> None:
-    assert command.account(MemoryTree({command.PASSWD: PASSWD + text}), "star") == STAR
+    assert command.account(MemoryTree({databases.PASSWD: PASSWD + text}), "star") == STAR
 
 
 def test_a_user_is_taken_on_by_setpriv_or_by_su() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import system
+from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.network import ifupdown, names
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.tests.unit.families import FAMILIES
@@ -65,7 +65,7 @@ def test_an_ifupdown_without_patterns_gets_the_kernels_names(name: str) -> None:
         + "\nauto eth0\nallow-hotplug eth1 eth2 eth3\n"
         + "".join(f"\niface eth{number} inet dhcp\n" for number in range(4))
     )
-    renames = system.exists(guest, "/lib/udev/rules.d/80-net-setup-link.rules")
+    renames = tree.exists(guest, "/lib/udev/rules.d/80-net-setup-link.rules")
     assert names.are_kernels_own(guest) == renames
 
 
