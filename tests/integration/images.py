@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .playbooks import PROGRAMS, ROOT, SECONDS, Play
+from . import playbooks
+from .playbooks import Play
 
 ROLES = Path(__file__).with_name("roles")
 
@@ -59,19 +58,17 @@ class Site:
         path.write_text(json.dumps({"all": {"children": children}}))
         return path
 
-    def argv(self, play: str, **variables: object) -> list[str | Path]:
-        """Return the command line that runs a play."""
+    def arguments(self, play: str, **variables: object) -> list[str | Path]:
+        """Return what ansible-playbook is given to run a play."""
         path = self.folder / "play.yml"
         path.write_text(play)
-        return [PROGRAMS / "ansible-playbook", path, "-i", self.inventory, "--extra-vars", json.dumps(variables)]
+        return [path, "-i", self.inventory, "--extra-vars", json.dumps(variables)]
 
     @property
     def environment(self) -> dict[str, str]:
         """What Ansible is started with."""
         return {
-            **os.environ,
-            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
-            "ANSIBLE_NOCOLOR": "1",
+            **playbooks.environment(),
             "ANSIBLE_ROLES_PATH": str(ROLES),
             "ANSIBLE_REMOTE_TMP": str(self.folder / "remote"),
         }
@@ -79,13 +76,4 @@ class Site:
     def run(self, play: str, *, session: bool = True, **variables: object) -> Play:
         """Run a play, with a session of the image around it."""
         whole = f"{_OPEN}{play}{_CLOSE}" if session else play
-        done = subprocess.run(
-            self.argv(whole, **variables),
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        return Play(done.returncode, done.stdout + done.stderr)
+        return playbooks.run(*self.arguments(whole, **variables), env=self.environment)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,29 @@ class Play:
         return sum(int(number) for number in re.findall(r"changed=(\d+)", self.output))
 
 
+def environment() -> dict[str, str]:
+    """Return what Ansible is started with."""
+    return {**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
+
+
+def run(*arguments: Path | str, env: Mapping[str, str] | None = None) -> Play:
+    """Run ansible-playbook in the clone, to its end.
+
+    Args:
+        env: what it is started with, if not `environment`.
+    """
+    done = subprocess.run(
+        [PROGRAMS / "ansible-playbook", *arguments],
+        cwd=ROOT,
+        env=environment() if env is None else env,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return Play(done.returncode, done.stdout + done.stderr)
+
+
 def contextualize(build: Path, source: Path | str, *arguments: str, **variables: object) -> Play:
     """Run contextualize.yml for the quickstart site; everything it makes goes below `build`.
 
@@ -36,16 +60,7 @@ def contextualize(build: Path, source: Path | str, *arguments: str, **variables:
         variables: extra variables.
     """
     extra = {"quickstart_build": str(build), "image_source": str(source), **variables}
-    done = subprocess.run(
-        [PROGRAMS / "ansible-playbook", "contextualize.yml", "--extra-vars", json.dumps(extra), *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    return Play(done.returncode, done.stdout + done.stderr)
+    return run("contextualize.yml", "--extra-vars", json.dumps(extra), *arguments)
 
 
 def releases(build: Path, name: str = "starworker") -> list[dict[str, object]]:

@@ -20,7 +20,7 @@ import pytest
 
 from ansible_collections.voc.cluster.tests.unit.images import make_ext, plant, tool
 
-from .playbooks import PROGRAMS, ROOT, SECONDS
+from .playbooks import ROOT, SECONDS, run
 from .test_batch_worker import GUEST, PLAY
 
 pytestmark = pytest.mark.root
@@ -124,17 +124,9 @@ def install_worker(folder: Path, head: Head, inventory: Path) -> None:
 
 
 def play(inventory: Path, playbook: Path) -> str:
-    done = subprocess.run(
-        [PROGRAMS / "ansible-playbook", "-i", inventory, playbook],
-        cwd=ROOT,
-        env={**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.partition("PLAY RECAP")[2]
+    done = run("-i", inventory, playbook)
+    assert done.status == 0, done.output
+    return done.output.partition("PLAY RECAP")[2]
 
 
 def submit(head: Head, user: str, words: str) -> str:

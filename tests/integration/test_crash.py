@@ -22,11 +22,11 @@ from ansible_collections.voc.cluster.plugins.module_utils import _release
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.plugins.module_utils._release import Manifest
 from ansible_collections.voc.cluster.tests.unit.bundles import KERNEL, MODULES, make_bundle
 from ansible_collections.voc.cluster.tests.unit.images import EFI_DISK_ROOT, make_efi_disk
 
+from .drivers import whole
 from .machine import left_behind, loop_devices, mounts, processes, tool
 
 pytestmark = pytest.mark.root
@@ -197,8 +197,8 @@ def test_a_killed_edit_is_done_wholly_by_the_run_that_ends(
     edits += [{"fstab": {"source": "nfs:/x", "path": "/x", "type": "nfs"}}, {"absent": {"path": "/data"}}]
     work = module(folder, "image_edit", image=image, access=access, edits=edits)
     for _end in ends(work, untouched, image, moments):
-        filesystems.verify(runner, Volume(str(image), 0, image.stat().st_size))
-        with ExtTree(runner, Volume(str(image), 0, image.stat().st_size)) as files:
+        filesystems.verify(runner, whole(image))
+        with ExtTree(runner, whole(image)) as files:
             assert files.lstat("/data") is None
             assert files.read("/etc/fstab").decode() == f"{GUEST['/etc/fstab']}nfs:/x /x nfs defaults 0 0\n"
             for part in ("old", "new"):
@@ -235,7 +235,7 @@ def test_a_killed_kernel_is_put_in_wholly_by_the_run_that_ends(
     image = folder / "image"
     work = module(folder, "image_kernel", image=image, bundle=bundle, force=True)
     for _end in ends(work, untouched, image, moments):
-        volume = Volume(str(image), 0, image.stat().st_size)
+        volume = whole(image)
         filesystems.verify(runner, volume)
         with ExtTree(runner, volume) as files:
             found = files.digests([f"/{name}" for name in (*boot, *modules)])
@@ -272,7 +272,7 @@ def test_a_killed_package_manager_goes_on_in_the_next_run(
     options = json.dumps({"image": str(image), "name": [str(package)], "update_cache": False})
     work = Work(tmp_path, ("module", "image_packages", options))
     for _end in ends(work, sample, image, moments):
-        volume = Volume(str(image), 0, image.stat().st_size)
+        volume = whole(image)
         filesystems.verify(runner, volume)
         with ExtTree(runner, volume) as files:
             assert "Package: site-tools\nStatus: install ok installed" in files.read("/var/lib/dpkg/status").decode()

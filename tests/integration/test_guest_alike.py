@@ -10,8 +10,7 @@ import shutil
 import stat
 import struct
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from hypothesis import strategies as st
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ImageError
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree, mounted
+from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import (
     Attributes,
@@ -36,9 +35,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import (
     SetAttributes,
     SetXattr,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
 
+from .drivers import opened, whole
 from .machine import tool
 
 # Without root there is one driver, and it does what the model says.
@@ -77,20 +76,6 @@ def acl(*entries: tuple[int, int, int]) -> bytes:
 NOBODY = 0xFFFFFFFF
 SHARED = acl((1, 7, NOBODY), (2, 6, 1234), (4, 5, NOBODY), (8, 5, 77), (16, 7, NOBODY), (32, 1, NOBODY))
 PLAIN = acl((1, 7, NOBODY), (4, 0, NOBODY), (32, 0, NOBODY))
-
-
-def whole(image: Path) -> Volume:
-    return Volume(str(image), 0, image.stat().st_size)
-
-
-@contextmanager
-def opened(runner: Runner, image: Path, driver: str) -> Iterator[GuestTree]:
-    if driver == "ext":
-        with ExtTree(runner, whole(image)) as files:
-            yield files
-    else:
-        with mounted(runner, whole(image), "ext4") as root:
-            yield MountedTree(root)
 
 
 def furnish(root: Path) -> None:

@@ -10,7 +10,7 @@ import socket
 import stat
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ImageError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree, mounted
+from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import (
     Attributes,
@@ -33,8 +33,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import (
     SetAttributes,
     SetXattr,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 
+from .drivers import opened, whole
 from .machine import loop_devices, tool
 
 DRIVERS = ("ext", pytest.param("mounted", marks=pytest.mark.root))
@@ -72,20 +72,6 @@ _ENTRIES = ((1, 6, _NOBODY), (2, 7, 1234), (4, 4, _NOBODY), (16, 7, _NOBODY), (3
 ACL = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in _ENTRIES)
 # cap_net_raw=ep, as on /usr/bin/ping
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 13, 0, 0, 0)
-
-
-def whole(image: Path) -> Volume:
-    return Volume(str(image), 0, image.stat().st_size)
-
-
-@contextmanager
-def opened(runner: Runner, image: Path, driver: str) -> Iterator[GuestTree]:
-    if driver == "ext":
-        with ExtTree(runner, whole(image)) as files:
-            yield files
-    else:
-        with mounted(runner, whole(image), "ext4") as root:
-            yield MountedTree(root)
 
 
 def furnish(root: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 
+from .drivers import whole
 from .machine import loop_devices, tool
 
 pytestmark = pytest.mark.root
@@ -43,7 +43,7 @@ def test_an_error_of_the_filesystem_stops_no_kernel(
     """With errors=panic the first error that the kernel meets in the image would reboot the builder."""
     image = make_partition({"file": "x"}, kind=kind)
     tool("tune2fs", *ASKED[asked], image)
-    with mounted(runner, Volume(str(image), 0, image.stat().st_size), kind) as root:
+    with mounted(runner, whole(image), kind) as root:
         options, told = _options(image, root)
     assert "errors=panic" not in told
     assert "errors=remount-ro" in told
@@ -53,7 +53,7 @@ def test_an_error_of_the_filesystem_stops_no_kernel(
 def test_a_device_of_the_guest_opens_none_of_the_host(runner: Runner, make_partition: Callable[..., Path]) -> None:
     image = make_partition({"file": "x"})
     tool("debugfs", "-w", "-R", "mknod null c 1 3", image)
-    with mounted(runner, Volume(str(image), 0, image.stat().st_size), "ext4") as root:
+    with mounted(runner, whole(image), "ext4") as root:
         node = Path(root) / "null"
         assert stat.S_ISCHR(node.lstat().st_mode)
         with pytest.raises(PermissionError):

@@ -24,6 +24,11 @@ KILLS = 20
 DEADLINE = 60  # seconds
 
 
+def answers(lines: list[str]) -> dict[str, str]:
+    """Return what clients were told, by holder."""
+    return dict(map(str.split, lines))
+
+
 class Clients:
     """Starts clients of one database."""
 
@@ -47,7 +52,7 @@ class Clients:
         for client in clients:
             output, errors = client.communicate()
             assert client.returncode == 0, errors
-            told.update(dict(line.split() for line in output.splitlines()))  # type: ignore[arg-type]
+            told |= answers(output.splitlines())
         return told
 
 
@@ -114,7 +119,7 @@ def test_a_killed_client_loses_no_lease_and_doubles_none(clients: Clients) -> No
         time.sleep(random.uniform(0.05, 0.4))
         client.kill()
         output = client.communicate()[0]
-        told.update(dict(line.split() for line in output.splitlines() if line.count(" ") == 1))  # type: ignore[arg-type]
+        told |= answers([line for line in output.splitlines() if line.count(" ") == 1])
     # Whoever comes back gets what it was told, and nobody else has it.
     again = clients.finish([clients.start(*told, "new")])
     assert {holder: again[holder] for holder in told} == told

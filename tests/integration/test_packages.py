@@ -22,6 +22,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import 
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.tests.unit.images import make_disk
 
+from .drivers import whole
 from .machine import tool
 
 pytestmark = pytest.mark.root
@@ -77,7 +78,7 @@ def root(runner: Runner, guest: Path) -> Callable[[], t.ContextManager[Path]]:
 @contextmanager
 def opened(runner: Runner, image: Path, kind: str = "ext4") -> Iterator[Path]:
     """Mount a partition image, and give its tree."""
-    with mounted(runner, Volume(str(image), 0, image.stat().st_size), kind) as folder:
+    with mounted(runner, whole(image), kind) as folder:
         yield Path(folder)
 
 

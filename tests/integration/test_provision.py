@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 import pytest
 
 from .machine import PR_SET_CHILD_SUBREAPER, descendants, tool
-from .playbooks import PROGRAMS, ROOT, Play
+from .playbooks import PROGRAMS, ROOT, Play, environment
 
 KILLS = 20
 NAMES = {"node001-vm0", "node001-vm1", "node002-vm0"}
@@ -71,9 +71,7 @@ class Site:
             [PROGRAMS / "ansible-playbook", "-i", self.inventory, f"playbooks/{playbook}.yml"],
             cwd=ROOT,
             env={
-                **os.environ,
-                "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
-                "ANSIBLE_NOCOLOR": "1",
+                **environment(),
                 # What Ansible leaves when it is killed goes with the test's folder.
                 "ANSIBLE_LOCAL_TEMP": str(self.folder / "local"),
                 "ANSIBLE_REMOTE_TMP": str(self.folder / "remote"),

@@ -17,9 +17,9 @@ import pytest
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ToolError
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
-from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import GUEST_PROGRAMS, Sandbox, sandbox
 
+from .drivers import whole
 from .machine import loop_devices, tool
 
 pytestmark = pytest.mark.root
@@ -41,7 +41,7 @@ def image(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(runner: Runner, image: Path) -> Iterator[Path]:
-    with mounted(runner, Volume(str(image), 0, image.stat().st_size), "ext4") as folder:
+    with mounted(runner, whole(image), "ext4") as folder:
         yield Path(folder)
 
 
@@ -231,7 +231,7 @@ def test_what_was_written_is_in_the_image_when_the_mount_has_ended(
     """A mount lives on in the namespaces of programs that the kernel has not cleared up behind yet."""
     image = tmp_path / "guest.img"
     tool("cp", "--sparse=always", sample, image)
-    with mounted(runner, Volume(str(image), 0, image.stat().st_size), "ext4") as folder:
+    with mounted(runner, whole(image), "ext4") as folder:
         Path(folder, "opt/written").write_text("written\n")
         # Stands for such a program, on a machine that is slow.
         slow = subprocess.Popen(["unshare", "-m", "sh", "-c", "echo ready; exec sleep 1"], stdout=subprocess.PIPE)

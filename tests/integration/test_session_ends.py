@@ -66,7 +66,7 @@ def test_a_killed_playbook_leaves_no_session(site: Site, image: Path) -> None:
     print(f"VOC_CRASH_SEED={seed}")
     moments = random.Random(seed)
     for _round in range(ROUNDS):
-        argv, log = site.argv(BUSY), (site.folder / "log").open("w")
+        argv, log = [PROGRAMS / "ansible-playbook", *site.arguments(BUSY)], (site.folder / "log").open("w")
         playbook = subprocess.Popen(argv, cwd=ROOT, env=site.environment, stdout=log, stderr=log)
         try:
             time.sleep(moments.uniform(0.5, LONGEST))
