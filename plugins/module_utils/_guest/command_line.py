@@ -56,7 +56,7 @@ def settle(plan: Plan, root: str, options: Sequence[str]) -> None:
     for path in _entries(plan):
         _edit(plan, path, _OPTIONS, lambda _before: line)
     if tree.exists(plan, KERNEL_INSTALL) or next(_entries(plan), None):
-        plan.write(KERNEL_INSTALL, f"{line}\n".encode("utf-8", "surrogateescape"))
+        plan.write_text(KERNEL_INSTALL, f"{line}\n")
     for path in _EXTLINUX:
         _edit(plan, path, _APPEND, lambda before: " ".join([line, *_initramfs(before)]))
     if not _SPECIAL.search(line):
@@ -85,7 +85,7 @@ def _edit(plan: Plan, path: str, pattern: re.Pattern[str], change: Callable[[str
         return
     changed = pattern.sub(lambda match: f"{match.group(1)}{change(match.group(2))}", text)
     if changed != text:
-        plan.write(path, changed.encode("utf-8", "surrogateescape"))
+        plan.write_text(path, changed)
 
 
 def _missing(before: str, options: Iterable[str]) -> list[str]:

@@ -106,7 +106,7 @@ def set_resolver(plan: Plan, servers: Sequence[str], search: Sequence[str], opti
         return
     if target:
         plan.remove(link)  # what it leads to is written at boot
-    plan.write_text(RESOLV_CONF, _resolv_conf(addresses, search, options))
+    plan.write_text(RESOLV_CONF, resolv_conf(addresses, search, options))
     _keep_others_off(plan, addresses, search)
 
 
@@ -116,14 +116,19 @@ def _keep_others_off(plan: Plan, addresses: Sequence[str], search: Sequence[str]
         plan.write_text(NETWORK_MANAGER, f"{_HEADER}[main]\ndns=none\n")
     if any(tree.exists(plan, path) for path in ("/sbin/dhclient", "/usr/sbin/dhclient")):
         text = tree.read_text(plan, DHCLIENT) or ""
-        block = _dhclient(addresses, search)
+        block = dhclient_supersedes(addresses, search)
         plan.write_text(DHCLIENT, with_block(text, Markers.of("# {mark} voc.cluster"), block, Anchor()))
     if tree.exists(plan, "/sbin/udhcpc"):
-        text = tree.read_text(plan, UDHCPC) or ""
-        plan.write_text(UDHCPC, ini.with_option(text, None, "RESOLV_CONF", ["no"], ini.Style(spaces=False)))
+        keep_udhcpc_off(plan)
 
 
-def _dhclient(addresses: Sequence[str], search: Sequence[str]) -> str:
+def keep_udhcpc_off(plan: Plan) -> None:
+    """Keep busybox's DHCP client from writing resolv.conf."""
+    text = tree.read_text(plan, UDHCPC) or ""
+    plan.write_text(UDHCPC, ini.with_option(text, None, "RESOLV_CONF", ["no"], ini.Style(spaces=False)))
+
+
+def dhclient_supersedes(addresses: Sequence[str], search: Sequence[str]) -> str:
     """Return what makes dhclient take other servers than those that it is told (man 5 dhclient.conf)."""
     families: dict[str, list[str]] = {"domain-name-servers": [], "dhcp6.name-servers": []}
     for address in addresses:
@@ -138,7 +143,8 @@ def _resolved(addresses: Sequence[str], search: Sequence[str]) -> str:
     return f"{_HEADER}[Resolve]\nDNS={' '.join(addresses)}\nDomains={f'{domains} ' if domains else ''}~.\n"
 
 
-def _resolv_conf(addresses: Sequence[str], search: Sequence[str], options: Sequence[str]) -> str:
+def resolv_conf(addresses: Sequence[str], search: Sequence[str], options: Sequence[str] = ()) -> str:
+    """Return the file that every program reads (man 5 resolv.conf)."""
     lines = [f"search {' '.join(search)}\n"] if search else []
     lines += [f"nameserver {address}\n" for address in addresses]
     lines += [f"options {' '.join(options)}\n"] if options else []
@@ -168,4 +174,11 @@ def _require_names(*names: str) -> None:
             raise InputError(f"{name!r} is not a host name", hint="use letters, digits, dots and dashes")
 
 
-__all__ = ["set_host", "set_hostname", "set_resolver"]
+__all__ = [
+    "dhclient_supersedes",
+    "keep_udhcpc_off",
+    "resolv_conf",
+    "set_host",
+    "set_hostname",
+    "set_resolver",
+]

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.voc.cluster.plugins.module_utils._guest import ini, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.lines import Anchor, Markers, with_block
+from ansible_collections.voc.cluster.plugins.module_utils._guest.names import dhclient_supersedes, keep_udhcpc_off
 from ansible_collections.voc.cluster.plugins.module_utils._guest.network.settings import Settings
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
@@ -25,7 +26,6 @@ _FOLDERS = ("/sbin", "/usr/sbin", "/bin", "/usr/bin")
 # Debian since 7 and EL since 6, Debian 6; before, and in EL 5, it was in /etc itself.
 _DHCLIENT_FOLDERS = ("/etc/dhcp", "/etc/dhcp3")
 _DHCPCD_PATH = "/etc/dhcpcd.conf"
-_UDHCPC_PATH = "/etc/udhcpc/udhcpc.conf"
 _MARKERS = Markers.of("# {mark} voc.cluster network")
 
 
@@ -40,28 +40,19 @@ def configure(plan: Plan, settings: Settings) -> None:
     if "dhclient" in found:
         folder = next((folder for folder in _DHCLIENT_FOLDERS if tree.exists(plan, folder)), "/etc")
         path = f"{folder}/dhclient.conf"
-        plan.write(path, dhclient(tree.read_text(plan, path) or "", settings).encode("utf-8", "surrogateescape"))
+        plan.write_text(path, dhclient(tree.read_text(plan, path) or "", settings))
     # The older ones have neither this file nor another default.
     if tree.exists(plan, _DHCPCD_PATH):
         text = dhcpcd(tree.read_text(plan, _DHCPCD_PATH) or "", settings)
-        plan.write(_DHCPCD_PATH, text.encode("utf-8", "surrogateescape"))
+        plan.write_text(_DHCPCD_PATH, text)
     if "udhcpc" in found and settings.dns:
-        text = tree.read_text(plan, _UDHCPC_PATH) or ""
-        text = ini.with_option(text, None, "RESOLV_CONF", ["no"], ini.Style(spaces=False))
-        plan.write(_UDHCPC_PATH, text.encode("utf-8", "surrogateescape"))
+        keep_udhcpc_off(plan)
 
 
 def dhclient(text: str, settings: Settings) -> str:
     """Return the configuration of ISC's client (man 5 dhclient.conf)."""
-    lines = ["send dhcp-client-identifier = hardware;"]
-    # Of either family by an option of its own.
-    for version, option in ((4, "domain-name-servers"), (6, "dhcp6.name-servers")):
-        servers = ", ".join(str(server) for server in settings.dns if server.version == version)
-        lines += [f"supersede {option} {servers};"] if servers else []
-    if settings.search:
-        quoted = ", ".join(f'"{domain}"' for domain in settings.search)
-        lines.append(f"supersede domain-search {quoted};")
-    return with_block(text, _MARKERS, "\n".join(lines), Anchor())
+    supersedes = dhclient_supersedes([str(server) for server in settings.dns], settings.search)
+    return with_block(text, _MARKERS, f"send dhcp-client-identifier = hardware;\n{supersedes}", Anchor())
 
 
 def dhcpcd(text: str, settings: Settings) -> str:

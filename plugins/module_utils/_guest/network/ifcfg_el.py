@@ -34,7 +34,7 @@ def write(plan: Plan, settings: Settings) -> None:
         names.keep_kernels_own(plan)
     plan.write(f"{stacks.EL_FOLDER}/ifcfg-{name}", text(settings, name).encode())
     before = tree.read_text(plan, NETWORKING_PATH) or ""
-    plan.write(NETWORKING_PATH, networking(before).encode("utf-8", "surrogateescape"))
+    plan.write_text(NETWORKING_PATH, networking(before))
     if settings.dhcp:
         clients.configure(plan, settings)
     resolver.write_down(plan, settings)

@@ -36,7 +36,7 @@ def write(plan: Plan, settings: Settings, service: str) -> None:
     if settings.gateways:
         plan.write(f"{stacks.SUSE_FOLDER}/ifroute-{name}", routes(settings).encode())
     before = tree.read_text(plan, CONFIG_PATH) or ""
-    plan.write(CONFIG_PATH, config(before, settings).encode("utf-8", "surrogateescape"))
+    plan.write_text(CONFIG_PATH, config(before, settings))
     services.switch_on(plan, service)
 
 
@@ -48,7 +48,7 @@ def _remove_others(plan: Plan, name: str) -> None:
     text_of_routes = tree.read_text(plan, ROUTES_PATH)
     if text_of_routes:
         kept = [line for line in text_of_routes.splitlines() if not line.startswith("default")]
-        plan.write(ROUTES_PATH, "".join(f"{line}\n" for line in kept).encode("utf-8", "surrogateescape"))
+        plan.write_text(ROUTES_PATH, "".join(f"{line}\n" for line in kept))
 
 
 def text(settings: Settings) -> str:
