@@ -21,6 +21,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._instance.definition i
 NAMESPACE = "https://voc.cluster/instance/1"
 AGENT_CHANNEL = "org.qemu.guest_agent.0"
 
+# A worker that powers itself off when its pool has no work must not come back.
+AT_THE_END = {"on_poweroff": "destroy", "on_reboot": "restart", "on_crash": "destroy"}
+
 ElementTree.register_namespace("voc", NAMESPACE)
 _MARK = f"{{{NAMESPACE}}}instance"
 
@@ -47,7 +50,7 @@ def domain(definition: Definition, accelerator: str, *, without: tuple[str, ...]
         without: features of the processor that guests must not see.
     """
     root = Element("domain", type=accelerator)
-    _texts(root, name=definition.name, uuid=definition.uuid, vcpu=str(definition.vcpus))
+    add_texts(root, name=definition.name, uuid=definition.uuid, vcpu=str(definition.vcpus))
     _mark(SubElement(root, "metadata"), definition)
     SubElement(root, "memory", unit="MiB").text = str(definition.memory)
     _boot(root, definition)
@@ -56,10 +59,9 @@ def domain(definition: Definition, accelerator: str, *, without: tuple[str, ...]
     SubElement(features, "apic")
     _processor(root, definition, accelerator, without)
     SubElement(root, "clock", offset="utc")
-    # A worker that powers itself off when its pool has no work must not come back.
-    _texts(root, on_poweroff="destroy", on_reboot="restart", on_crash="destroy")
+    add_texts(root, **AT_THE_END)
     _devices(SubElement(root, "devices"), definition)
-    return _text(root)
+    return serialized(root)
 
 
 def read_mark(xml: str) -> Mark | None:
@@ -95,7 +97,7 @@ def _boot(root: Element, definition: Definition) -> None:
         SubElement(features, "feature", enabled="no", name="secure-boot")
         SubElement(system, "nvram").text = definition.nvram
     if definition.direct_boot:
-        _texts(
+        add_texts(
             system,
             kernel=definition.direct_boot.kernel,
             initrd=definition.direct_boot.initramfs,
@@ -153,14 +155,26 @@ def _serial(devices: Element, path: str) -> None:
         SubElement(port, "target", {"port": "0", **({"type": "serial"} if name == "console" else {})})
 
 
-def _texts(parent: Element, **texts: str) -> None:
+def add_texts(parent: Element, **texts: str) -> None:
+    """Add an element for each text, by name."""
     for name, text in texts.items():
         SubElement(parent, name).text = text
 
 
-def _text(root: Element) -> str:
+def serialized(root: Element) -> str:
+    """Return a document as text for people, too."""
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-__all__ = ["AGENT_CHANNEL", "NAMESPACE", "Mark", "domain", "read_mark", "read_type"]
+__all__ = [
+    "AGENT_CHANNEL",
+    "AT_THE_END",
+    "NAMESPACE",
+    "Mark",
+    "add_texts",
+    "domain",
+    "read_mark",
+    "read_type",
+    "serialized",
+]

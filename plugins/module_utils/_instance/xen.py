@@ -12,11 +12,11 @@ schema, the configuration against xl.cfg(5) by reading it.
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
 from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import Definition, DirectBoot
+from ansible_collections.voc.cluster.plugins.module_utils._instance.domain_xml import AT_THE_END, add_texts, serialized
 
 _ROOT = "xvda1"  # a partition image is the first partition of a disk that has no table
 
@@ -39,9 +39,7 @@ def xl_config(definition: Definition) -> str:
         ("vcpus", definition.vcpus),
         ("vif", [f"mac={definition.mac},bridge={definition.bridge}"]),
         ("disk", [f"format=qcow2,vdev={_ROOT},access=rw,target={definition.overlay}"]),
-        ("on_poweroff", "destroy"),
-        ("on_reboot", "restart"),
-        ("on_crash", "destroy"),
+        *AT_THE_END.items(),
     ]
     return "".join(f"{name} = {_value(value)}\n" for name, value in settings)
 
@@ -54,15 +52,12 @@ def xen_domain(definition: Definition) -> str:
     """
     boot = _direct_boot(definition)
     root = Element("domain", type="xen")
-    for name, text in (("name", definition.name), ("uuid", definition.uuid), ("vcpu", str(definition.vcpus))):
-        SubElement(root, name).text = text
+    add_texts(root, name=definition.name, uuid=definition.uuid, vcpu=str(definition.vcpus))
     SubElement(root, "memory", unit="MiB").text = str(definition.memory)
     system = SubElement(root, "os")
     SubElement(system, "type", arch=definition.architecture, machine="xenpv").text = "linux"
-    for name, text in (("kernel", boot.kernel), ("initrd", boot.initramfs), ("cmdline", boot.command_line)):
-        SubElement(system, name).text = text
-    for name, text in (("on_poweroff", "destroy"), ("on_reboot", "restart"), ("on_crash", "destroy")):
-        SubElement(root, name).text = text
+    add_texts(system, kernel=boot.kernel, initrd=boot.initramfs, cmdline=boot.command_line)
+    add_texts(root, **AT_THE_END)
     devices = SubElement(root, "devices")
     disk = SubElement(devices, "disk", type="file", device="disk")
     SubElement(disk, "driver", name="qemu", type="qcow2")
@@ -72,8 +67,7 @@ def xen_domain(definition: Definition) -> str:
     SubElement(interface, "mac", address=definition.mac)
     SubElement(interface, "source", bridge=definition.bridge)
     SubElement(SubElement(devices, "console", type="pty"), "target", type="xen", port="0")
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
+    return serialized(root)
 
 
 def _direct_boot(definition: Definition) -> DirectBoot:
