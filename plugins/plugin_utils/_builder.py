@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
-from ansible import constants as C  # noqa: N812
+from ansible import constants
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.connection import ConnectionBase
 from ansible.plugins.loader import connection_loader
@@ -33,7 +33,7 @@ def builder_connection(name: str, variables: Mapping[str, t.Any], above: Connect
     inner = connection_loader.get(
         _USUAL if kind == "smart" else kind, _context(name, above), task_uuid="", ansible_playbook_pid=""
     )
-    options = C.config.get_plugin_vars("connection", inner._load_name)
+    options = constants.config.get_plugin_vars("connection", inner._load_name)
     inner.set_options(var_options={**known, **_defined(variables, options)})
     return inner
 
