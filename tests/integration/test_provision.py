@@ -13,10 +13,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
+from ansible_collections.voc.cluster.plugins.module_utils._lease_store import open_store
+from ansible_collections.voc.cluster.plugins.module_utils._leases import Lease
 
 from .machine import PR_SET_CHILD_SUBREAPER, descendants, tool
 from .playbooks import PROGRAMS, ROOT, Play, environment
@@ -48,6 +52,17 @@ site_instances:
 """
 
 pytestmark = pytest.mark.root
+
+
+LEASES = """\
+voc_addressing: leased
+site_leases:
+  host: localhost
+  database: {database}
+  pools:
+    - {{name: mac, type: mac, first: "02:42:4e:4c:00:00", last: "02:42:4e:4c:00:ff"}}
+    - {{name: ip, network: 10.16.0.0/24}}
+"""
 
 
 class Site:
@@ -97,6 +112,24 @@ class Site:
         names = tool(*virsh, "list", "--name").split()
         macs = (ElementTree.fromstring(tool(*virsh, "dumpxml", name)).find("devices/interface/mac") for name in names)
         return {name: str(mac.get("address")) for name, mac in zip(names, macs) if mac is not None}
+
+    def say(self, *lines: str) -> None:
+        """Add variables to the inventory."""
+        with (self.inventory / "group_vars" / "all.yml").open("a") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+
+    @property
+    def database(self) -> str:
+        return str(self.folder / "leases.db")
+
+    def lease(self, holder: str, address: str) -> None:
+        with open_store(self.database, writable=True) as store:
+            store.write([Lease("ip", int(IPv4Address(address)), address, holder, 0)])
+
+    def leased(self, pool: str) -> dict[str, str]:
+        """Return who holds which address of a pool."""
+        with open_store(self.database, writable=False) as store:
+            return {lease.holder: lease.address for lease in store.leases(pool) if lease.ended is None}
 
     def disks(self) -> set[str]:
         return {path.name for path in (self.machine / "instances").iterdir() if path.suffix != ".log"}
@@ -159,12 +192,42 @@ def test_what_belongs_to_no_instance_is_named_and_removed_when_told(site: Site) 
     said = site.play("provision").output
     assert "node001-vm1 belongs to no instance" in said
     assert "node001-vm1" in site.domains()
-    with (site.inventory / "group_vars" / "all.yml").open("a") as file:
-        file.write("voc_remove_orphans: true\n")
+    site.say("voc_remove_orphans: true")
     site.play("provision")
     assert site.domains().keys() == NAMES - {"node001-vm1"}
     assert site.disks() == {"node001-vm0.qcow2", "node002-vm0.qcow2"}
     site.play("retire")
+
+
+def test_leases_of_what_is_no_instance_are_named_and_released_when_told(site: Site) -> None:
+    site.say(LEASES.format(database=site.database))
+    site.lease("gone", "10.16.0.9")
+    site.play("provision")
+    assert site.domains() == site.leased("mac")
+    (site.inventory / "hosts").write_text(HOSTS.replace("voc_slots=2", "voc_slots=1"))
+    said = site.play("provision").output
+    assert "gone has leases and is no instance" in said
+    # It runs, so its addresses are its own.
+    assert "node001-vm1 has leases" not in said
+    assert site.leased("ip").keys() == {*NAMES, "gone"}
+    site.say("voc_remove_orphans: true")
+    site.play("provision")
+    assert site.leased("ip").keys() == site.leased("mac").keys() == site.domains().keys() == NAMES - {"node001-vm1"}
+    again = site.play("provision")
+    assert again.changed == 0, again.output
+    site.play("retire")
+    assert site.leased("ip") == site.leased("mac") == {}
+
+
+def test_no_lease_is_released_while_a_hypervisor_is_away(site: Site) -> None:
+    site.say(LEASES.format(database=site.database), "voc_remove_orphans: true")
+    site.lease("gone", "10.16.0.9")
+    away = "node003 voc_slots=0 ansible_connection=ssh ansible_ssh_common_args='-oProxyCommand=false'"
+    (site.inventory / "hosts").write_text(HOSTS.replace("node002\n", f"node002\n{away}\n"))
+    running = site.start("orphans")
+    said = running.communicate(timeout=600)[0]
+    assert "unreachable=1" in said, said
+    assert site.leased("ip").keys() == {"gone"}
 
 
 def test_one_that_cannot_start_does_not_hold_up_the_others(site: Site) -> None:

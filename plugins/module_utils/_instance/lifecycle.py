@@ -26,6 +26,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._instance.definition i
 )
 from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import Domains, Running
 
+WAITS = ("agent", "ssh")  # what a hypervisor can see of an instance that is up
 _PAUSE = 0.5  # seconds between two looks at something that takes many
 _AGAIN = 30  # seconds after which a guest that does not power off is asked once more
 
@@ -103,7 +104,7 @@ def wait_until_up(domains: Domains, definition: Definition, how: str, address: s
     """Wait until an instance can be used.
 
     Args:
-        how: ``agent`` for the guest's agent, ``ssh`` for an ssh server at its address.
+        how: one of `WAITS`: ``agent`` for the guest's agent, ``ssh`` for an ssh server at its address.
         timeout: in seconds.
 
     Raises:
@@ -138,8 +139,9 @@ def _runs(runner: Runner, domains: Domains, definition: Definition, how: Start, 
     """
     files.make(runner, definition, how.seed, how.overcommit)
     told = files.length(definition.log)
+    hidden = accelerator.hidden(kind, domains.qemu_version)
     try:
-        domains.start(domain_xml.domain(definition, kind, without=accelerator.hidden(kind, domains.qemu_version)))
+        domains.start(domain_xml.domain(definition, kind, without=hidden, started=int(time.time())))
     except ToolError as error:
         files.remove(definition)
         if trial:
@@ -191,4 +193,4 @@ def _locked(folder: str) -> Iterator[None]:
         yield
 
 
-__all__ = ["Start", "outdated", "start", "stop", "wait_until_up"]
+__all__ = ["WAITS", "Start", "outdated", "start", "stop", "wait_until_up"]
