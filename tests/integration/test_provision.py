@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -65,6 +66,24 @@ site_leases:
 """
 
 
+NETWORK = """\
+<network>
+  <name>voc0</name>
+  <forward mode='open'/>
+  <bridge name='vocbr0'/>
+  <ip address='10.17.0.1' prefix='24'>
+    <dhcp><host mac='52:54:00:00:00:01' ip='10.17.0.9'/></dhcp>
+  </ip>
+</network>
+"""
+RESERVE = """\
+- name: Reserve addresses
+  hosts: node001
+  gather_facts: false
+  roles: [{role: voc.cluster.dhcp, dhcp_server: libvirt, dhcp_network: 10.17.0.0/24, dhcp_libvirt_network: voc0}]
+"""
+
+
 class Site:
     """Two hypervisors, which are this machine, and their inventory."""
 
@@ -83,7 +102,7 @@ class Site:
     def start(self, playbook: str) -> subprocess.Popen[str]:
         """Start a playbook, in a process group of its own."""
         return subprocess.Popen(
-            [PROGRAMS / "ansible-playbook", "-i", self.inventory, f"playbooks/{playbook}.yml"],
+            [PROGRAMS / "ansible-playbook", "-i", self.inventory, ROOT / "playbooks" / f"{playbook}.yml"],
             cwd=ROOT,
             env={
                 **environment(),
@@ -106,12 +125,19 @@ class Site:
         assert running.returncode == 0, output
         return Play(running.returncode, output)
 
+    def virsh(self, *words: str | Path) -> str:
+        return tool("virsh", "-q", "-c", f"qemu+unix:///system?socket={self.machine}/libvirt-sock", *words)
+
     def domains(self) -> dict[str, str]:
         """Return the MAC of each domain, by name."""
-        virsh = ("virsh", "-c", f"qemu+unix:///system?socket={self.machine}/libvirt-sock")
-        names = tool(*virsh, "list", "--name").split()
-        macs = (ElementTree.fromstring(tool(*virsh, "dumpxml", name)).find("devices/interface/mac") for name in names)
+        names = self.virsh("list", "--name").split()
+        macs = (ElementTree.fromstring(self.virsh("dumpxml", name)).find("devices/interface/mac") for name in names)
         return {name: str(mac.get("address")) for name, mac in zip(names, macs) if mac is not None}
+
+    def reserved(self, *options: str) -> dict[str, tuple[str, str]]:
+        """Return the MAC and the address that the libvirt network has for each name."""
+        hosts = ElementTree.fromstring(self.virsh("net-dumpxml", "voc0", *options)).findall("ip/dhcp/host")
+        return {host.get("name", ""): (host.get("mac", ""), host.get("ip", "")) for host in hosts}
 
     def say(self, *lines: str) -> None:
         """Add variables to the inventory."""
@@ -228,6 +254,56 @@ def test_no_lease_is_released_while_a_hypervisor_is_away(site: Site) -> None:
     said = running.communicate(timeout=600)[0]
     assert "unreachable=1" in said, said
     assert site.leased("ip").keys() == {"gone"}
+
+
+@pytest.fixture
+def client(site: Site) -> Iterator[str]:
+    """Return the network namespace of a DHCP client that is connected to a libvirt network."""
+    (site.folder / "voc0.xml").write_text(NETWORK)
+    site.virsh("net-define", site.folder / "voc0.xml")
+    site.virsh("net-start", "voc0")
+    name = "voc-provision-client"
+    tool("ip", "netns", "add", name)
+    try:
+        words = ("link", "add", "port", "type", "veth", "peer", "name", "client", "netns", name)
+        tool("ip", "-netns", "voc-provision", *words)
+        tool("ip", "-netns", "voc-provision", "link", "set", "port", "master", "vocbr0", "up")
+        yield name
+    finally:
+        tool("ip", "netns", "delete", name)
+
+
+def ask_for_an_address(client: str, mac: str, folder: Path) -> str:
+    """Let a DHCP client with a MAC ask, and return the address it is given."""
+    tool("ip", "-netns", client, "link", "set", "client", "address", mac, "up")
+    leases = folder / f"{mac}.leases"
+    options = ("-1", "-sf", "/bin/true", "-cf", "/dev/null", "-lf", leases, "-pf", folder / "dhclient.pid")
+    inside = ("ip", "netns", "exec", client, "timeout", "60", "dhclient")
+    tool(*inside, *options, "client")
+    (address,) = re.findall(r"fixed-address (\S+);", leases.read_text())
+    tool(*inside, *options, "-x", "client")
+    return str(address)
+
+
+def test_a_libvirt_network_gives_instances_their_addresses(site: Site, client: str) -> None:
+    variables = site.inventory / "group_vars" / "all.yml"
+    variables.write_text(variables.read_text().replace("10.16.0.0/24", "10.17.0.64/26"))
+    playbook = site.folder / "reserve.yml"
+    playbook.write_text(RESERVE)
+    site.play(str(playbook.with_suffix("")))
+    # The lookup says the MAC, the network's next addresses follow the host's number and the slot.
+    wanted = {
+        "node001-vm0": ("02:56:4f:00:00:10", "10.17.0.66"),
+        "node001-vm1": ("02:56:4f:00:00:11", "10.17.0.67"),
+    }
+    assert site.reserved() == site.reserved("--inactive") == wanted
+    assert site.play(str(playbook.with_suffix(""))).changed == 0
+    assert ask_for_an_address(client, "02:56:4f:00:00:11", site.folder) == "10.17.0.67"
+    variables.write_text(variables.read_text().replace("10.17.0.64/26", "10.17.0.128/26"))
+    (site.inventory / "hosts").write_text(HOSTS.replace("voc_slots=2", "voc_slots=1"))
+    site.play(str(playbook.with_suffix("")))
+    assert site.reserved() == site.reserved("--inactive") == {"node001-vm0": ("02:56:4f:00:00:10", "10.17.0.130")}
+    assert ask_for_an_address(client, "02:56:4f:00:00:10", site.folder) == "10.17.0.130"
 
 
 def test_one_that_cannot_start_does_not_hold_up_the_others(site: Site) -> None:

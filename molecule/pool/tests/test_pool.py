@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import time
 
@@ -59,7 +60,8 @@ def test_the_head_is_asked_which_instances_have_joined(workers: dict[str, dict])
     command = ["ansible", "head1", "-i", PROJECT / "inventories/clemson", "-i", PROJECT / "molecule/pool/hosts"]
     command += ["-e", f"clemson_build={BUILD}", "-e", f"project={PROJECT}"]
     command += ["-m", "voc.cluster.batch_wait", "-a", json.dumps(options)]
-    said = subprocess.run(command, check=False, capture_output=True, text=True, cwd=PROJECT).stdout
+    plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
+    said = subprocess.run(command, check=False, capture_output=True, text=True, cwd=PROJECT, env=plain).stdout
     answer = json.loads(said.partition("=>")[2])
     assert answer["present"] == list(INSTANCES)
     assert answer["missing"] == {
