@@ -279,9 +279,11 @@ def ask_for_an_address(client: str, mac: str, folder: Path) -> str:
     leases = folder / f"{mac}.leases"
     options = ("-1", "-sf", "/bin/true", "-cf", "/dev/null", "-lf", leases, "-pf", folder / "dhclient.pid")
     inside = ("ip", "netns", "exec", client, "timeout", "60", "dhclient")
-    tool(*inside, *options, "client")
-    (address,) = re.findall(r"fixed-address (\S+);", leases.read_text())
-    tool(*inside, *options, "-x", "client")
+    try:
+        tool(*inside, *options, "client")
+        (address,) = re.findall(r"fixed-address (\S+);", leases.read_text())
+    finally:
+        tool(*inside, *options, "-x", "client")
     return str(address)
 
 
@@ -304,6 +306,21 @@ def test_a_libvirt_network_gives_instances_their_addresses(site: Site, client: s
     site.play(str(playbook.with_suffix("")))
     assert site.reserved() == site.reserved("--inactive") == {"node001-vm0": ("02:56:4f:00:00:10", "10.17.0.130")}
     assert ask_for_an_address(client, "02:56:4f:00:00:10", site.folder) == "10.17.0.130"
+
+
+def test_instances_for_xen_are_written_and_not_started(site: Site) -> None:
+    site.say("voc_instances: {xen: libvirt, direct_boot: {kernel: /k, initramfs: /i, command_line: root=/dev/xvda1}}")
+    site.play("provision")
+    assert site.disks() == {f"{name}.{ending}" for name in NAMES for ending in ("qcow2", "xml")}
+    for name, mac in (("node001-vm1", "02:56:4f:00:00:11"), ("node002-vm0", "02:56:4f:00:00:20")):
+        tool("virt-xml-validate", site.machine / "instances" / f"{name}.xml", "domain")
+        domain = ElementTree.parse(site.machine / "instances" / f"{name}.xml")
+        address = domain.find("devices/interface/mac")
+        assert address is not None
+        assert (domain.findtext("name"), address.get("address")) == (name, mac)
+    again = site.play("provision")
+    assert again.changed == 0, again.output
+    assert site.domains() == {}
 
 
 def test_one_that_cannot_start_does_not_hold_up_the_others(site: Site) -> None:

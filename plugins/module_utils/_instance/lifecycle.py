@@ -58,7 +58,7 @@ def start(runner: Runner, domains: Domains, definition: Definition, how: Start) 
         ImageError: it cannot be started; nothing of it is left.
     """
     require_sound(definition)
-    with _locked(definition.folder):
+    with locked(definition.folder):
         running = domains.find(definition.name)
         if running and running.active:
             return running
@@ -93,7 +93,7 @@ def stop(domains: Domains, definition: Definition, timeout: float) -> list[str]:
         graceful = running.active and timeout > 0 and _power_off(domains, definition.name, timeout)
         domains.destroy(definition.name)
         done.append("powered off" if graceful else "ended")
-    with _locked(definition.folder):
+    with locked(definition.folder):
         # Another run may have started it anew meanwhile.
         if domains.find(definition.name) is None and files.remove(definition):
             done.append("disks removed")
@@ -186,11 +186,11 @@ def _ssh_answers(address: str) -> bool:
 
 
 @contextmanager
-def _locked(folder: str) -> Iterator[None]:
+def locked(folder: str) -> Iterator[None]:
     """Let one run at a time change the instances of a folder, which is made."""
     os.makedirs(folder, mode=0o711, exist_ok=True)
     with one_at_a_time(folder):
         yield
 
 
-__all__ = ["WAITS", "Start", "outdated", "start", "stop", "wait_until_up"]
+__all__ = ["WAITS", "Start", "locked", "outdated", "start", "stop", "wait_until_up"]
