@@ -27,6 +27,7 @@ from .machine import PR_SET_CHILD_SUBREAPER, descendants, tool
 from .playbooks import PROGRAMS, ROOT, Play, environment
 
 KILLS = 20
+UEFI_SECONDS = 120
 NAMES = {"node001-vm0", "node001-vm1", "node002-vm0"}
 HOSTS = """\
 [hypervisors]
@@ -321,6 +322,37 @@ def test_instances_for_xen_are_written_and_not_started(site: Site) -> None:
     again = site.play("provision")
     assert again.changed == 0, again.output
     assert site.domains() == {}
+
+
+def make_uefi_release(path: Path, folder: Path) -> None:
+    """Make a disk with nothing on it but a boot loader for UEFI, which says that it runs."""
+    program, settings, partition = (folder / name for name in ("BOOTX64.EFI", "grub.cfg", "esp"))
+    settings.write_text('echo "the boot loader for UEFI runs"\n')
+    tool("grub-mkimage", "-O", "x86_64-efi", "-p", "/boot", "-c", settings, "-o", program, "echo")
+    tool("mkfs.vfat", "-C", partition, "8192")
+    tool("mmd", "-i", partition, "::EFI", "::EFI/BOOT")
+    tool("mcopy", "-i", partition, program, "::EFI/BOOT/")
+    (folder / "table").write_text("label: gpt\nstart=2048, size=16384, type=uefi\n")
+    raw = folder / "disk.raw"
+    raw.write_bytes(bytes(1 << 20) + partition.read_bytes() + bytes(1 << 20))
+    tool("sh", "-c", f"sfdisk -q {raw} <{folder / 'table'}")
+    tool("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, path)
+
+
+def test_an_instance_is_started_by_uefi(site: Site) -> None:
+    release = site.folder / "uefi.qcow2"
+    make_uefi_release(release, site.folder)
+    (site.inventory / "hosts").write_text(HOSTS.replace("voc_slots=2\nnode002", "voc_slots=1"))
+    site.say(f"voc_instances: {{firmware: uefi, memory: 256M, release: {release}}}")
+    site.play("provision")
+    log = site.machine / "instances" / "node001-vm0.log"
+    end = time.monotonic() + UEFI_SECONDS
+    while b"the boot loader for UEFI runs" not in log.read_bytes():
+        assert time.monotonic() < end, log.read_bytes()[-2000:]
+        time.sleep(0.2)
+    assert site.disks() == {"node001-vm0.qcow2", "node001-vm0.nvram"}
+    site.play("retire")
+    assert site.disks() == set()
 
 
 def test_one_that_cannot_start_does_not_hold_up_the_others(site: Site) -> None:
