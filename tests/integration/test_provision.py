@@ -53,6 +53,9 @@ site_instances:
   timeout: 0
 """
 
+# Two runs on one machine must not meet.
+NAMESPACE = f"voc-provision-{os.getpid()}"
+
 pytestmark = pytest.mark.root
 
 
@@ -173,7 +176,7 @@ def orphans_end() -> Iterator[None]:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orphans_end: None) -> Iterator[Site]:
-    monkeypatch.setenv("NAMESPACE", "voc-provision")
+    monkeypatch.setenv("NAMESPACE", NAMESPACE)
     site = Site(tmp_path)
     script = ROOT / "molecule" / "instances" / "machine"
     tool(script, "start", site.machine)
@@ -263,12 +266,12 @@ def client(site: Site) -> Iterator[str]:
     (site.folder / "voc0.xml").write_text(NETWORK)
     site.virsh("net-define", site.folder / "voc0.xml")
     site.virsh("net-start", "voc0")
-    name = "voc-provision-client"
+    name = f"{NAMESPACE}-client"
     tool("ip", "netns", "add", name)
     try:
         words = ("link", "add", "port", "type", "veth", "peer", "name", "client", "netns", name)
-        tool("ip", "-netns", "voc-provision", *words)
-        tool("ip", "-netns", "voc-provision", "link", "set", "port", "master", "vocbr0", "up")
+        tool("ip", "-netns", NAMESPACE, *words)
+        tool("ip", "-netns", NAMESPACE, "link", "set", "port", "master", "vocbr0", "up")
         yield name
     finally:
         tool("ip", "netns", "delete", name)
