@@ -16,7 +16,7 @@ BUILD = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 CLUSTER = BUILD / "cluster"
 TOOL = (sys.executable, str(PROJECT / "tools/pool.py"), str(CLUSTER))
-BOOT_SECONDS = 420
+BOOT_SECONDS = 600
 JOB_SECONDS = 240
 
 
