@@ -1,4 +1,4 @@
-"""Group guest: 25 edits of a site on the sample image by one image_edit, and the same edits by virt-customize."""
+"""Group guest: a site's edits of the sample image by one image_edit, beside the ways in which others make them."""
 
 from __future__ import annotations
 
@@ -8,126 +8,34 @@ import shutil
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-from measure import RUNS, Row, benchmark, seconds
-from sample import ROOT, sample, tool
+from measure import RUNS, Row, benchmark, paired, seconds
+from sample import ROOT, disk, sample, tool
+from site_edits import EDITS
 
 PROBE = Path(__file__).resolve().parent / "probe"
 SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 LIMITS = {"ext": 0.15, "mounted": 0.4}  # seconds
+COLLECTIONS = ROOT / "build" / "collections"
+
+# community.general.chroot leaves mounts to its user. These end with their namespace.
+_IN_CHROOT = """\
+set -eu
+mount -o loop "$1" "$2"
+mount --bind /dev "$2/dev"
+mount -t proc proc "$2/proc"
+shift 2
+exec "$@"
+"""
 
 
-@dataclass(frozen=True)
-class Edit:
-    """One edit, in two languages.
-
-    Attributes:
-        ours: as image_edit takes it.
-        theirs: as virt-customize takes it.
-    """
-
-    ours: dict[str, object]
-    theirs: tuple[str, ...]
-
-
-def _file(path: str, content: str) -> Edit:
-    return Edit(
-        {"file": {"path": path, "content": content}},
-        ("--write", f"{path}:{content}"),
-    )
-
-
-def _directory(path: str) -> Edit:
-    return Edit(
-        {"directory": {"path": path, "mode": "0755"}},
-        ("--mkdir", path),
-    )
-
-
-def _symlink(path: str, target: str) -> Edit:
-    return Edit(
-        {"symlink": {"path": path, "target": target}},
-        ("--link", f"{target}:{path}"),
-    )
-
-
-def _absent(path: str) -> Edit:
-    return Edit({"absent": {"path": path}}, ("--delete", path))
-
-
-def _line(path: str, line: str) -> Edit:
-    return Edit(
-        {"line": {"path": path, "line": line, "create": True}},
-        ("--append-line", f"{path}:{line}"),
-    )
-
-
-def _fstab(source: str, path: str) -> Edit:
-    line = f"{source} {path} nfs ro,_netdev,nofail 0 0"
-    return Edit(
-        {"fstab": {"source": source, "path": path, "type": "nfs", "options": ["ro", "_netdev", "nofail"]}},
-        ("--append-line", f"/etc/fstab:{line}"),
-    )
-
-
-EDITS = (
-    _fstab("nfs1:/grid/app", "/grid/app"),
-    _fstab("nfs1:/grid/data", "/grid/data"),
-    Edit(
-        {"environment": {"OSG_APP": "/grid/app", "OSG_DATA": "/grid/data"}},
-        ("--append-line", "/etc/environment:OSG_APP=/grid/app"),
-    ),
-    Edit(
-        {"hosts": {"address": "10.0.0.1", "names": ["head.example.org", "head"]}},
-        ("--append-line", "/etc/hosts:10.0.0.1 head.example.org head"),
-    ),
-    *(_file(f"/etc/voc-{number}.conf", f"setting = {number}\n" * 20) for number in range(5)),
-    *(_directory(path) for path in ("/scratch", "/grid", "/srv/voc")),
-    _symlink("/etc/voc.conf", "voc-1.conf"),
-    _symlink("/srv/grid", "/grid"),
-    _absent("/etc/motd"),
-    _absent("/var/cache/apt"),
-    _line("/etc/bash.bashrc", "umask 022"),
-    _line("/etc/security/limits.conf", "* hard core 0"),
-    Edit(
-        {"block": {"path": "/etc/profile", "block": "export VOC=1\nexport SITE=here"}},
-        ("--append-line", "/etc/profile:export VOC=1", "--append-line", "/etc/profile:export SITE=here"),
-    ),
-    Edit(
-        {"replace": {"path": "/etc/login.defs", "regexp": "^UMASK.*$", "replace": "UMASK 077"}},
-        ("--edit", "/etc/login.defs:s/^UMASK.*$/UMASK 077/"),
-    ),
-    Edit(
-        {"ini": {"path": "/etc/voc.ini", "section": "site", "option": "name", "value": "here"}},
-        ("--write", "/etc/voc.ini:[site]\nname = here\n"),
-    ),
-    Edit(
-        {"sysctl": {"name": "vm.swappiness", "value": "10"}},
-        ("--write", "/etc/sysctl.d/99-voc.conf:vm.swappiness = 10\n"),
-    ),
-    Edit(
-        {"kernel_module": {"name": "nfs", "load": True}},
-        ("--write", "/etc/modules-load.d/nfs.conf:nfs\n"),
-    ),
-    Edit(
-        {"group": {"name": "voc", "gid": 7000}},
-        ("--run-command", "groupadd -g 7000 voc"),
-    ),
-    Edit(
-        {"user": {"name": "voc", "uid": 7000, "group": "voc"}},
-        ("--run-command", "useradd -m -u 7000 -g voc voc"),
-    ),
-)
-
-
-def _play(folder: Path, plays: object, **environment: str) -> None:
-    """Run plays that must succeed."""
+def _play(folder: Path, host: str, tasks: object, *before: str | Path, **environment: str) -> None:
+    """Run tasks on a host that must succeed; `before` are words in front of ansible-playbook."""
     playbook = folder / "plays.json"
-    playbook.write_text(json.dumps(plays))
+    playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
     done = subprocess.run(
-        ["ansible-playbook", "-i", "localhost,", playbook],
+        [*before, Path(sys.executable).with_name("ansible-playbook"), "-i", f"{host},", playbook],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -138,21 +46,27 @@ def _play(folder: Path, plays: object, **environment: str) -> None:
         raise RuntimeError(done.stdout + done.stderr)
 
 
+def _on_builder(folder: Path, task: dict[str, object], **environment: str) -> None:
+    variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    _play(folder, "localhost", [{**task, "vars": variables}], **environment)
+
+
+def _edit(folder: Path, access: str, **environment: str) -> None:
+    """Make all edits in one task."""
+    options = {"image": str(folder / "guest.raw"), "access": access, "edits": [edit.ours for edit in EDITS]}
+    _on_builder(folder, {"voc.cluster.image_edit": options}, **environment)
+
+
+def _copy(source: Path, folder: Path) -> None:
+    tool("cp", "--sparse=always", source, folder / "guest.raw")
+
+
 def _inside(folder: Path, access: str) -> float:
     """Return how long image_edit works on a fresh copy, without Python's and Ansible's own start."""
-    image, times = folder / "guest.raw", folder / "times"
-    tool("cp", "--sparse=always", sample(), image)
+    times = folder / "times"
     times.unlink(missing_ok=True)
-    edits = [edit.ours for edit in EDITS]
-    task = {"voc.cluster.image_edit": {"image": str(image), "access": access, "edits": edits}}
-    play = {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        "vars": {"ansible_python_interpreter": sys.executable},
-        "tasks": [task],
-    }
-    _play(folder, [play], PYTHONPATH=str(PROBE), VOC_BENCH_MODULE_TIMES=str(times))
+    _copy(sample(), folder)
+    _edit(folder, access, PYTHONPATH=str(PROBE), VOC_BENCH_MODULE_TIMES=str(times))
     return sum(float(line.split()[1]) for line in times.read_text().splitlines())
 
 
@@ -173,13 +87,44 @@ def edits_mounted(folder: Path) -> Row | None:
     return _edits(folder, "mounted") if os.geteuid() == 0 else None
 
 
+@benchmark("guest", "edits chroot")
+def edits_chroot(folder: Path) -> Row | None:
+    """A whole play with one image_edit, beside one of as many ordinary tasks by community.general.chroot."""
+    if os.geteuid() != 0:
+        return None
+    tool(ROOT / "tools" / "get-collections", COLLECTIONS)
+    # The modules of those tasks need a Python in the guest.
+    with_python, place = folder / "python.raw", folder / "chroot"
+    tool("cp", "--sparse=always", sample(), with_python)
+    place.mkdir()
+    _on_builder(folder, {"voc.cluster.image_packages": {"image": str(with_python), "name": ["python3"]}})
+    variables = {"ansible_connection": "community.general.chroot", "ansible_python_interpreter": "/usr/bin/python3"}
+    tasks = [{**edit.task, "vars": variables} for edit in EDITS]
+    enter = ("unshare", "--mount", "sh", "-c", _IN_CHROOT, "sh", folder / "guest.raw", place)
+
+    def by_tasks() -> None:
+        paths = f"{ROOT / '.collections'}:{COLLECTIONS}"
+        _play(folder, str(place), tasks, *enter, ANSIBLE_COLLECTIONS_PATH=paths, ANSIBLE_PIPELINING="1")
+
+    times = paired(lambda: _edit(folder, "ext"), by_tasks, prepare=lambda: _copy(with_python, folder), runs=2)
+    median, beside_median, ratio = times
+    name, beside = f"{len(EDITS)} edits, whole play", f"{len(EDITS)} tasks, community.general.chroot"
+    return Row(name, median, None, beside=beside, beside_median=beside_median, ratio=ratio)
+
+
 @benchmark("guest", "edits virt-customize")
 def edits_virt_customize(folder: Path) -> Row | None:
-    """The same edits in one call of virt-customize, once: it boots a machine for them."""
+    """The same play beside one call of virt-customize, once: it boots a machine for the edits.
+
+    libguestfs reads variables of its own, such as LIBGUESTFS_BACKEND_SETTINGS=force_tcg where KVM does not work.
+    """
     if shutil.which("virt-customize", path=SYSTEM) is None:
         return None
-    image = folder / "guest.raw"
-    tool("cp", "--sparse=always", sample(), image)
-    words = [word for edit in EDITS for word in edit.theirs]
-    took = seconds(lambda: tool("virt-customize", "-q", "--format", "raw", "-a", image, *words))
-    return Row(f"{len(EDITS)} edits, virt-customize", took, None)
+    options = [word for edit in EDITS for word in edit.options]
+    source, image = disk(folder / "disk.raw"), folder / "guest.raw"
+    _copy(source, folder)
+    theirs = seconds(lambda: tool("virt-customize", "-q", "--format", "raw", "-a", image, *options))
+    _copy(source, folder)
+    ours = seconds(lambda: _edit(folder, "ext"))
+    name, beside = f"{len(EDITS)} edits, whole play once", "virt-customize"
+    return Row(name, ours, None, beside=beside, beside_median=theirs, ratio=ours / theirs)

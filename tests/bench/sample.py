@@ -6,7 +6,11 @@ import os
 import subprocess
 from pathlib import Path
 
+from ansible_collections.voc.cluster.plugins.module_utils._image import layout
+from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
+
 ROOT = Path(__file__).resolve().parents[2]
+GIB = 1 << 30
 _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
@@ -42,4 +46,11 @@ def grown(path: Path, size: int) -> Path:
     os.truncate(path, size)
     tool("e2fsck", "-f", "-p", path)
     tool("resize2fs", path, stderr=subprocess.DEVNULL)
+    return path
+
+
+def disk(path: Path) -> Path:
+    """Make a disk of the sample; libguestfs mounts what its fstab names, and that is a partition of a disk."""
+    runner = PopenRunner()
+    layout.build(runner, layout.plan(runner, str(sample()), 2 * GIB), str(path))
     return path

@@ -225,6 +225,32 @@ def test_a_package_file_of_the_builder_is_installed(
     run("image_packages", image=str(guest), name=["site-tools"], state="absent")
 
 
+@pytest.mark.parametrize("manager", ["apt"], indirect=True)
+def test_a_package_that_was_being_unpacked_is_unpacked_again(
+    manager: str, guest: Path, root: Callable[[], t.ContextManager[Path]], run: Run, tmp_path: Path
+) -> None:
+    del manager
+    file = tmp_path / "site-tools_2.0_all.deb"
+    with root() as tree:
+        file.write_bytes((tree / "srv/apt" / file.name).read_bytes())
+    order = {"image": str(guest), "update_cache": False}
+    run("image_packages", **order, name=[str(file)])
+    for name in (str(file), "less"):
+        with root() as tree:
+            status = tree / "var/lib/dpkg/status"
+            whole = "Package: site-tools\nStatus: install ok installed\n"
+            assert whole in status.read_text()
+            torn = whole.replace("ok installed", "reinstreq half-installed")
+            status.write_text(status.read_text().replace(whole, torn))
+        done = run("image_packages", **order, name=[name])
+        if name == "less":  # what it was unpacked from is not at hand any more
+            assert "site-tools" in done["msg"]
+        else:
+            assert list(versions(done)) == ["site-tools"]
+    run("image_packages", **order, name=[str(file)])
+    run("image_packages", **order, name=["site-tools"], state="absent")
+
+
 def test_sources_that_are_gone_are_one_clear_sentence(sample: Path, runner: Runner, run: Run, tmp_path: Path) -> None:
     image = tmp_path / "old.img"
     tool("cp", "--sparse=always", sample, image)

@@ -107,6 +107,13 @@ def test_no_program_may_make_system_calls_that_no_package_needs(box: Sandbox, ca
     assert box.run(["perl", "-e", f"syscall({arguments}); print $!+0"]).text == str(errno.EPERM)
 
 
+def test_a_program_finds_its_own_name_without_a_resolver(box: Sandbox) -> None:
+    """HTCondor's package waits two minutes for one that it cannot find; the builder's is nobody's business."""
+    name, address = sh(box, 'uname -n; getent ahosts "$(uname -n)"').split()[:2]
+    assert address == "127.0.0.1"
+    assert name != socket.gethostname()
+
+
 def test_a_root_that_is_left_leads_to_the_guests(box: Sandbox) -> None:
     """The old way out: keep a directory open, chroot below it, go back and up."""
     script = (

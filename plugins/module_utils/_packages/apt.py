@@ -11,7 +11,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import typing as t
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
@@ -34,6 +34,7 @@ _LISTS = "/var/lib/apt/voc-cluster-lists"
 _REMOVE_LISTS = Step(("rm", "-rf", _LISTS))
 
 _INSTALLED = "ok installed"  # after what is wanted of it: install, or hold
+_TORN = "reinstreq"
 _OPTIONS = (
     *("-o", "Acquire::Retries=3"),
     # A working image is thrown away after a crash: dpkg need not sync each file.
@@ -59,6 +60,9 @@ class Apt(Manager):
 
     def recover(self) -> list[Step]:
         return [Step(("dpkg", "--force-confdef", "--force-confold", "--configure", "-a")), _REMOVE_LISTS]
+
+    def torn(self, view: View) -> list[str]:
+        return parse_torn(tree.read_text(view, STATUS) or "")
 
     def site(self, repositories: Sequence[Repository], view: View, folder: str) -> Site:
         if not repositories:
@@ -105,9 +109,11 @@ class Apt(Manager):
         everything = [request for request in wanted if request.name == EVERYTHING]
         verb = "remove" if state == ABSENT else "dist-upgrade" if everything else "install"
         recommends = "--install-recommends" if self.recommends else "--no-install-recommends"
+        # By itself apt keeps such a package as it is, and says that all is well.
+        again = ("--reinstall",) if any(request.torn for request in wanted) else ()
         exact = ("--allow-downgrades",) if any(request.version for request in wanted) else ()
         names = [_word(request) for request in wanted if request.name != EVERYTHING]
-        return ("apt-get", *_OPTIONS, recommends, *exact, *site.options, verb, "--", *names)
+        return ("apt-get", *_OPTIONS, recommends, *again, *exact, *site.options, verb, "--", *names)
 
 
 def _word(request: Request) -> str:
@@ -126,15 +132,28 @@ def parse_status(text: str) -> dict[str, str]:
     A package of a second architecture is named with it, as apt does.
     """
     installed: dict[str, str] = {}
-    for paragraph in text.split("\n\n"):
-        fields = dict(
-            line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and not line.startswith(" ")
-        )
-        if fields.get("Status", "").partition(" ")[2] == _INSTALLED and "Package" in fields:
+    for fields in _paragraphs(text):
+        if fields.get("Status", "").partition(" ")[2] == _INSTALLED:
             name = fields["Package"]
             key = f"{name}:{fields.get('Architecture', '')}" if name in installed else name
             installed[key] = fields.get("Version", "")
     return installed
+
+
+def parse_torn(text: str) -> list[str]:
+    """Return the packages that dpkg was unpacking when it was killed, as apt takes them (man 1 dpkg, package flags)."""
+    torn = [fields for fields in _paragraphs(text) if fields.get("Status", "").split(" ")[1:2] == [_TORN]]
+    names = [(fields["Package"], fields.get("Architecture", "all")) for fields in torn]
+    return [name if architecture == "all" else f"{name}:{architecture}" for name, architecture in names]
+
+
+def _paragraphs(text: str) -> Iterator[dict[str, str]]:
+    """Return the packages of a status file, by their fields."""
+    for paragraph in text.split("\n\n"):
+        lines = [line for line in paragraph.splitlines() if ": " in line and not line.startswith(" ")]
+        fields = dict(line.split(": ", 1) for line in lines)
+        if "Package" in fields:
+            yield fields
 
 
 def parse_uris(text: str) -> dict[str, str]:
@@ -143,4 +162,4 @@ def parse_uris(text: str) -> dict[str, str]:
     return {match[1]: match[2] for match in found if match and "/" not in match[1] and match[1].endswith(".deb")}
 
 
-__all__ = ["ARCHIVES", "STATUS", "Apt", "parse_status", "parse_uris"]
+__all__ = ["ARCHIVES", "STATUS", "Apt", "parse_status", "parse_torn", "parse_uris"]

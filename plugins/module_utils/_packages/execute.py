@@ -191,7 +191,7 @@ class _Work:
             return []
         self._do(self.manager.recover())
         with self._prepared():
-            pending = self._pending(wanted, before)
+            pending = self._pending([*wanted, *self._torn()], before)
             steps = self.manager.steps(self.given.site, self.order.state, pending, before)
             cached = self._from_cache(pending)
             self._do([step for step in steps if step.network])
@@ -216,6 +216,10 @@ class _Work:
     def _pending(self, wanted: Sequence[Request], before: Mapping[str, str]) -> list[Request]:
         found = model.pending(self.manager, self.order.state, wanted, before)
         return [replace(one, file=self.given.paths[one.file]) if one.file else one for one in found]
+
+    def _torn(self) -> list[Request]:
+        names = [] if self.order.state == model.ABSENT else self.manager.torn(MountedTree(self.root))
+        return [Request(name, torn=True) for name in names]
 
     def _installed(self) -> dict[str, str]:
         found = self.manager.read(MountedTree(self.root))

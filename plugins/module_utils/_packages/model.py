@@ -36,11 +36,13 @@ class Request:
     Attributes:
         version: None for any.
         file: its own file, by the path at which the guest's programs see it; None for one from a repository.
+        torn: its files are partly there, see `Manager.torn`.
     """
 
     name: str
     version: str | None = None
     file: str | None = None
+    torn: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,11 @@ class Manager(ABC):
 
     def recover(self) -> list[Step]:
         """Return what lets it go on in a guest in which it was killed; nobody else works in the guest now."""
+        return []
+
+    def torn(self, view: View) -> list[str]:
+        """Return the packages that a killed run left half unpacked, and that `recover` does not mend."""
+        del view
         return []
 
     def key_name(self, repository: Repository) -> str:

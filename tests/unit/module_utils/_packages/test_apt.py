@@ -74,9 +74,20 @@ def test_only_what_is_installed_counts() -> None:
     assert Apt("apt").read(MemoryTree()) == {}
 
 
+def test_a_package_that_was_being_unpacked_is_unpacked_again() -> None:
+    torn = "Package: t\nStatus: install reinstreq half-installed\nArchitecture: all\n\n"
+    torn += "Package: u\nStatus: hold reinstreq unpacked\nArchitecture: i386\n"
+    names = Apt("apt").torn(MemoryTree({apt.STATUS: f"{STATUS}\n{torn}"}))
+    assert names == ["t", "u:i386"]
+    whole, again = Request("a"), Request("t", torn=True)
+    assert all("--reinstall" in step.argv for step in Apt("apt").steps(Site(), PRESENT, [whole, again], ()))
+    assert not any("--reinstall" in step.argv for step in Apt("apt").steps(Site(), PRESENT, [whole], ()))
+
+
 @given(st.text())
 def test_any_status_is_read(text: str) -> None:
     apt.parse_status(text)
+    apt.parse_torn(text)
     assert apt.parse_status(f"{STATUS}\n{text}")["kept"] == "2"
 
 
