@@ -42,6 +42,7 @@ def main() -> None:
         *qemu(image, disk_format, accelerator),
         *firmware(options.firmware),
         *("-nic", f"user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{port}-:22"),
+        *(word for number, disk in enumerate(options.disk) for word in more_disk(number, disk)),
     ]
     if options.background:
         folder = Path(options.background)
@@ -61,6 +62,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("release", nargs="?", help="a release's image file or folder; the newest by default")
     parser.add_argument("--port", type=int, default=2222, help="on 127.0.0.1, for the guest's ssh; 0 for any")
     parser.add_argument("--firmware", choices=["bios", "uefi"], default="bios", help="what starts it; bios by default")
+    parser.add_argument("--disk", action="append", default=[], metavar="SERIAL=FILE", help="one more disk, a raw file")
     parser.add_argument("--background", metavar="FOLDER", help="where qemu.pid, serial.log and ssh.port go")
     return parser.parse_args()
 
@@ -92,6 +94,18 @@ def qemu(image: Path, disk_format: str, accelerator: str) -> list[str]:
         *(QEMU, "-accel", accelerator, "-cpu", cpu, "-smp", "2", "-m", "1024", "-drive", drive),
         *(word for name, size in sectors for word in ("-global", f"virtio-blk-device.{name}={size}")),
     ]
+
+
+def more_disk(number: int, given: str) -> list[str]:
+    """Return QEMU's options for another disk; what is written to it is thrown away, too.
+
+    A BIOS starts the disk with the lowest address, which is the release's.
+    """
+    serial, equals, path = given.partition("=")
+    if not equals:
+        sys.exit(f"boot: {given} is not a disk; give SERIAL=FILE.")
+    drive = f"file={path.replace(',', ',,')},format=raw,if=none,id=disk-{serial},snapshot=on"
+    return ["-drive", drive, "-device", f"virtio-blk-pci,drive=disk-{serial},serial={serial},addr={0x10 + number:#x}"]
 
 
 def has_large_sectors(image: Path, disk_format: str) -> bool:
