@@ -151,9 +151,13 @@ options:
     type: float
     default: 1.0
   wait_for:
-    description: What shows that it is up. V(agent) is the guest agent of QEMU, V(ssh) an ssh server at O(address).
+    description:
+      - What shows that it is up. V(agent) is the guest agent of QEMU, V(ssh) an ssh server at O(address).
+      - V(batch) is the batch system. A hypervisor cannot ask that, so this module only starts the instance, and
+        M(voc.cluster.batch_wait) waits for it on the batch system's head, for many at once, as the role
+        P(voc.cluster.instance#role) does.
     type: str
-    choices: [none, agent, ssh]
+    choices: [none, agent, ssh, batch]
     default: none
   address:
     description: Its IP address.
@@ -193,6 +197,16 @@ actions:
 outdated:
   description: Whether it runs with another definition than the one given, and has to be stopped to get this one.
   returned: when O(state=present)
+  type: bool
+  sample: false
+started:
+  description: When it was started, in seconds since the epoch, by the hypervisor's clock.
+  returned: when O(state=present), but for a start in check mode
+  type: int
+  sample: 1764028800
+unseen:
+  description: Whether O(wait_for=batch) is left to M(voc.cluster.batch_wait).
+  returned: when O(state=present), but for a start in check mode
   type: bool
   sample: false
 accelerator:
@@ -273,9 +287,14 @@ def _start(
             return actions, {"outdated": False}
         how = lifecycle.Start(options["accelerator"], options["overcommit"], options["seed"] or {})
         running = lifecycle.start(runner, domains, definition, how)
-    if options["wait_for"] != "none" and not check:
+    if options["wait_for"] in lifecycle.WAITS and not check:
         lifecycle.wait_until_up(domains, definition, options["wait_for"], options["address"], options["timeout"])
-    return actions, {"outdated": lifecycle.outdated(running, definition), "accelerator": running.type}
+    return actions, {
+        "outdated": lifecycle.outdated(running, definition),
+        "accelerator": running.type,
+        "started": running.mark.started,
+        "unseen": options["wait_for"] == "batch",
+    }
 
 
 def _stop(domains: Domains, definition: Definition, timeout: int, check: bool) -> list[str]:
@@ -356,7 +375,7 @@ def main() -> None:
             },
             "replace": {"type": "bool", "default": False},
             "overcommit": {"type": "float", "default": 1.0},
-            "wait_for": {"type": "str", "choices": ["none", "agent", "ssh"], "default": "none"},
+            "wait_for": {"type": "str", "choices": ["none", *lifecycle.WAITS, "batch"], "default": "none"},
             "address": text,
             "timeout": {"type": "int", "default": 300},
             "limits": LIMITS,

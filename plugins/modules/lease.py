@@ -116,6 +116,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils import _leases
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
 from ansible_collections.voc.cluster.plugins.module_utils._lease_store import DATABASE, open_store
 from ansible_collections.voc.cluster.plugins.module_utils._leases import Lease, by_holder
 from ansible_collections.voc.cluster.plugins.module_utils._module import run
@@ -125,10 +126,11 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     del runner  # no program is started
     options, now = module.params, time.time()
     changes, held = [], []
+    pools = _distinct(options["pools"])
     with open_store(
         options["database"], writable=not module.check_mode, password=options["database_password"]
     ) as store:
-        for pool in options["pools"]:
+        for pool in pools.values():
             before = store.leases(pool["name"])
             after = _wanted(options, pool, before, now)
             known = {(lease.number, lease.holder) for lease in before if lease.end(now) is None}
@@ -147,6 +149,15 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
         "changes": [_told(lease) for lease in changes],
         "diff": {"before_header": "leases", "after_header": "leases", "before": taken, "after": given},
     }
+
+
+def _distinct(pools: list[dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
+    """Return pools by name; one that is named twice counts once."""
+    distinct: dict[str, dict[str, t.Any]] = {}
+    for pool in pools:
+        if distinct.setdefault(pool["name"], pool) != pool:
+            raise InputError("it is given twice, and not alike", where=f"pool {pool['name']}")
+    return distinct
 
 
 def _wanted(options: dict[str, t.Any], pool: dict[str, t.Any], leases: list[Lease], now: float) -> list[Lease]:

@@ -21,6 +21,10 @@ options:
     description: The names of the pools to look into. Without it, all there are.
     type: list
     elements: str
+  expected:
+    description: The holders that may have leases. Without it, nothing is an orphan.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
@@ -28,6 +32,13 @@ EXAMPLES = r"""
   voc.cluster.lease_info:
     pools: [ip]
   register: leased
+  delegate_to: head
+
+- name: Find leases of what is no host of the inventory
+  voc.cluster.lease_info:
+    pools: [mac, ip]
+    expected: "{{ groups.instances }}"
+  register: found
   delegate_to: head
 """
 
@@ -37,6 +48,12 @@ leases:
   returned: success
   type: dict
   sample: {node042-vm1: {ip: 10.16.0.2}}
+orphans:
+  description: The holders, not expected, that have leases which hold.
+  returned: success
+  type: list
+  elements: str
+  sample: [node042-vm9]
 pools:
   description: The leases of each pool in the order of the addresses, also those that came to their end by themselves.
   returned: success
@@ -63,10 +80,12 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     with open_store(options["database"], writable=False, password=options["database_password"]) as store:
         names = store.pools() if options["pools"] is None else options["pools"]
         pools = {name: [lease for lease in store.leases(name) if lease.ended is None] for name in names}
-    held = [lease for leases in pools.values() for lease in leases if lease.end(now) is None]
+    held = by_holder(lease for leases in pools.values() for lease in leases if lease.end(now) is None)
+    expected = options["expected"]
     return {
         "changed": False,
-        "leases": by_holder(held),
+        "leases": held,
+        "orphans": [] if expected is None else sorted(held.keys() - set(expected)),
         "pools": {name: [_told(lease, now) for lease in leases] for name, leases in pools.items()},
     }
 
@@ -87,7 +106,12 @@ def _date(moment: float) -> str:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**DATABASE, "pools": {"type": "list", "elements": "str"}}, supports_check_mode=True
+        argument_spec={
+            **DATABASE,
+            "pools": {"type": "list", "elements": "str"},
+            "expected": {"type": "list", "elements": "str"},
+        },
+        supports_check_mode=True,
     )
     run(module, work)
 

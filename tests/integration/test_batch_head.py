@@ -34,6 +34,15 @@ WRITTEN = (
 )
 # A node is named as its machine is, in short, which batch_worker sees to in an instance.
 PREPARE = f"hostname head1; useradd -m star; useradd -m other; echo 10.16.0.100 {NAME} head1 >>/etc/hosts"
+WAIT = """\
+- name: Wait
+  hosts: instances
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: voc.cluster.instance, tasks_from: batch}
+    - ansible.builtin.command: {argv: [hostname]}
+      delegate_to: localhost
+"""
 JOB = '#!/bin/sh\nsleep ${1:-0}\necho "$OSG_APP on $(hostname)"\n'
 
 
@@ -129,6 +138,19 @@ def play(inventory: Path, playbook: Path) -> str:
     return done.output.partition("PLAY RECAP")[2]
 
 
+def wait_play(folder: Path, head: Head, timeout: int) -> str:
+    """Let the role wait for two instances, of which one never comes, and return what Ansible says."""
+    inventory = json.loads(write_inventory(folder, head).read_text())
+    started = {"instance_result": {"unseen": True, "started": 0}, "instance_hypervisor": "localhost"}
+    inventory["instances"] = {
+        "hosts": {"head1": {}, "ghost": {}},
+        "vars": {**started, "instance_state": "present", "site_instances": {"timeout": timeout}},
+    }
+    (folder / "waiting.json").write_text(json.dumps(inventory))
+    (folder / "waiting.yml").write_text(WAIT)
+    return run("-i", folder / "waiting.json", folder / "waiting.yml").output
+
+
 def submit(head: Head, user: str, words: str) -> str:
     """Submit a job as a user, wait for its end where it is taken, and return all that is said."""
     return head.run(
@@ -154,6 +176,13 @@ def test_a_job_of_the_voc_runs_on_its_node(head: Head) -> None:
 
 def test_jobs_of_others_do_not(head: Head) -> None:
     assert "not permitted to use this partition" in submit(head, "other", "job.sh")
+
+
+def test_instances_are_waited_for_and_each_is_told_of_its_own(head: Head, tmp_path: Path) -> None:
+    said = wait_play(tmp_path, head, 3)
+    assert "ghost runs, but did not join: the batch system does not have it." in said
+    assert re.search(r"head1 +: ok=3 .*failed=0", said), said
+    assert re.search(r"ghost +: .*failed=1", said), said
 
 
 def test_a_node_that_is_switched_off_waits_for_its_job_and_comes_back(head: Head) -> None:

@@ -43,6 +43,7 @@ BAD: dict[str, tuple[dict, str]] = {
         {"batch": {"head": 'h"; x'}, "site_filesystems": []},
         "head and, for HTCondor, domain must be given as host names",
     ),
+    "newline": ({"batch": {"head": "head1\n"}, "site_filesystems": []}, "must be given as"),
     "case": (
         {"batch": {"vocs": [{"name": "star"}, {"name": "STAR"}]}, "site_filesystems": []},
         "differ not only in case",

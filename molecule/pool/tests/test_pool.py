@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
+import time
 
 import pytest
 
-from .conftest import BOOT_SECONDS, BUILD, CLUSTER, DOMAIN, INSTANCES, JOB_SECONDS, Jobs, Pool
+from .conftest import BOOT_SECONDS, BUILD, CLUSTER, DOMAIN, INSTANCES, JOB_SECONDS, PROJECT, Jobs, Pool
 
 VERSION = "STAR library SL10a"
 EVENTS = 4
@@ -49,6 +51,23 @@ def test_instances_join_under_their_names(workers: dict[str, dict]) -> None:
     assert sorted(workers) == [f"{name}.{DOMAIN}" for name in INSTANCES]
     assert {ad["VOCName"] for ad in workers.values()} == {"STAR"}
     assert {ad["AuthenticatedIdentity"] for ad in workers.values()} == {f"voc-star@{DOMAIN}"}
+
+
+def test_the_head_is_asked_which_instances_have_joined(workers: dict[str, dict]) -> None:
+    since: dict[str, float] = {name: float((CLUSTER / name / "started").read_text()) for name in INSTANCES}
+    since |= {"ghost": 0, "head1": time.time() + 3600}
+    options = {"scheduler": "htcondor", "instances": since, "timeout": 4}
+    command = ["ansible", "head1", "-i", PROJECT / "inventories/clemson", "-i", PROJECT / "molecule/pool/hosts"]
+    command += ["-e", f"clemson_build={BUILD}", "-e", f"project={PROJECT}"]
+    command += ["-m", "voc.cluster.batch_wait", "-a", json.dumps(options)]
+    plain = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
+    said = subprocess.run(command, check=False, capture_output=True, text=True, cwd=PROJECT, env=plain).stdout
+    answer = json.loads(said.partition("=>")[2])
+    assert answer["present"] == list(INSTANCES)
+    assert answer["missing"] == {
+        "ghost": "the batch system does not have it",
+        "head1": "the batch system knows an earlier machine of this name alone",
+    }
 
 
 def test_one_slot_an_instance_that_is_not_divided(workers: dict[str, dict]) -> None:

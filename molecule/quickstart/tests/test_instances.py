@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 
@@ -78,6 +79,25 @@ def test_scratch_is_empty_and_everybodys(instance: Host) -> None:
     instance.check_output("runuser -u nobody -- touch /scratch/mine")
     instance.check_output("systemd-tmpfiles --remove --create --boot --prefix=/scratch")
     assert scratch.listdir() == []
+
+
+def test_a_blank_disk_becomes_the_scratch_area(instances: dict[str, Host]) -> None:
+    first = instances["first"]
+    assert first.check_output("findmnt -no FSTYPE,LABEL,OPTIONS -M /scratch").split()[:2] == ["ext4", "voc-scratch"]
+    # At the end it stays until the batch system has waited for its jobs.
+    assert {"condor.service", "slurmd.service"} <= set(
+        first.check_output("systemctl show --value -p Before scratch.mount").split()
+    )
+
+
+def test_a_disk_with_data_is_left_alone(instances: dict[str, Host]) -> None:
+    second = instances["second"]
+    assert second.run("mountpoint /scratch").rc != 0
+    assert "so it is left alone" in second.check_output("journalctl -u voc-cluster-scratch --no-pager")
+    content = (BUILD / "disks/second").read_bytes()
+    disk = second.check_output("sha256sum /dev/disk/by-id/virtio-scratch").split()[0]
+    assert disk == hashlib.sha256(content).hexdigest()
+    assert b"somebody's results" in content
 
 
 def test_swap_of_another_machine_is_switched_off(instance: Host) -> None:

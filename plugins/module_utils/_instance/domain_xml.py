@@ -34,24 +34,27 @@ class Mark:
 
     Attributes:
         digest: of the definition it was started with.
+        started: when, in seconds since the epoch; 0 where it is not known.
     """
 
     hypervisor: str
     voc: str
     release: str
     digest: str
+    started: int = 0
 
 
-def domain(definition: Definition, accelerator: str, *, without: tuple[str, ...] = ()) -> str:
+def domain(definition: Definition, accelerator: str, *, without: tuple[str, ...] = (), started: int = 0) -> str:
     """Return the domain of an instance for QEMU.
 
     Args:
         accelerator: ``kvm`` or ``qemu``, which is emulation.
         without: features of the processor that guests must not see.
+        started: when it is started, in seconds since the epoch.
     """
     root = Element("domain", type=accelerator)
     add_texts(root, name=definition.name, uuid=definition.uuid, vcpu=str(definition.vcpus))
-    _mark(SubElement(root, "metadata"), definition)
+    _mark(SubElement(root, "metadata"), definition, started)
     SubElement(root, "memory", unit="MiB").text = str(definition.memory)
     _boot(root, definition)
     features = SubElement(root, "features")
@@ -70,7 +73,8 @@ def read_mark(xml: str) -> Mark | None:
     element = ElementTree.fromstring(xml).find(f"metadata/{_MARK}")
     if element is None:
         return None
-    return Mark(*(element.get(name, "") for name in ("hypervisor", "voc", "release", "digest")))
+    hypervisor, voc, release, digest = (element.get(name, "") for name in ("hypervisor", "voc", "release", "digest"))
+    return Mark(hypervisor, voc, release, digest, int(element.get("started", "0")))
 
 
 def read_type(xml: str) -> str:
@@ -78,7 +82,7 @@ def read_type(xml: str) -> str:
     return ElementTree.fromstring(xml).get("type", "")
 
 
-def _mark(metadata: Element, definition: Definition) -> None:
+def _mark(metadata: Element, definition: Definition, started: int) -> None:
     SubElement(
         metadata,
         _MARK,
@@ -86,6 +90,7 @@ def _mark(metadata: Element, definition: Definition) -> None:
         voc=definition.voc,
         release=definition.release,
         digest=definition.digest(),
+        started=str(started),
     )
 
 

@@ -86,7 +86,7 @@ class Domains:
         Raises:
             ToolError: libvirt cannot.
         """
-        with _translated("libvirt could not start the instance"):
+        with translated("libvirt could not start the instance"):
             self._connection.createXML(xml, libvirt.VIR_DOMAIN_START_VALIDATE)
 
     def press_power_button(self, name: str) -> None:
@@ -147,22 +147,38 @@ def connect(uri: str) -> Iterator[Domains]:
     Raises:
         ToolError: libvirt cannot be reached, or its binding is not installed.
     """
+    with opened(uri) as connection:
+        yield Domains(connection)
+
+
+@contextmanager
+def opened(uri: str) -> Iterator[t.Any]:
+    """Give a connection of libvirt's.
+
+    Raises:
+        ToolError: it cannot be reached, or its binding is not installed.
+    """
     if LIBVIRT_ERROR:
         raise ToolError(
             "libvirt's Python binding is not installed", hint="install python3-libvirt for the hypervisor's Python"
         )
     # It would also print what is raised.
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
-    with _translated("libvirt cannot be reached", where=uri):
+    with translated("libvirt cannot be reached", where=uri):
         connection = libvirt.open(uri)
     try:
-        yield Domains(connection)
+        yield connection
     finally:
         connection.close()
 
 
 @contextmanager
-def _translated(what: str, where: str | None = None) -> Iterator[None]:
+def translated(what: str, where: str | None = None) -> Iterator[None]:
+    """Tell what libvirt could not do, and its reason.
+
+    Raises:
+        ToolError: it could not.
+    """
     try:
         yield
     except libvirt.libvirtError as error:
@@ -172,11 +188,11 @@ def _translated(what: str, where: str | None = None) -> Iterator[None]:
 @contextmanager
 def _gone_is_fine() -> Iterator[None]:
     try:
-        with _translated("libvirt could not stop the instance"):
+        with translated("libvirt could not stop the instance"):
             yield
     except ToolError as error:
         if "no domain" not in error.found and "not running" not in error.found:
             raise
 
 
-__all__ = ["LIBVIRT_ERROR", "Domains", "Running", "connect"]
+__all__ = ["LIBVIRT_ERROR", "Domains", "Running", "connect", "opened", "translated"]

@@ -67,6 +67,12 @@ def remove(definition: Definition) -> list[str]:
     return gone
 
 
+def write(path: str, content: str) -> None:
+    """Write a file that describes an instance, for root alone."""
+    with _whole(path) as partial, open(partial, "w", encoding="utf-8") as file:
+        file.write(content)
+
+
 def names(folder: str) -> set[str]:
     """Return the names of instances that have a disk in a folder, whole or not."""
     if not os.path.isdir(folder):
@@ -143,4 +149,4 @@ def closed_to_others(path: str) -> str | None:
     return None
 
 
-__all__ = ["closed_to_others", "length", "make", "names", "remove"]
+__all__ = ["closed_to_others", "length", "make", "names", "remove", "write"]

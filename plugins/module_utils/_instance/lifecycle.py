@@ -26,6 +26,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._instance.definition i
 )
 from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import Domains, Running
 
+WAITS = ("agent", "ssh")  # what a hypervisor can see of an instance that is up
 _PAUSE = 0.5  # seconds between two looks at something that takes many
 _AGAIN = 30  # seconds after which a guest that does not power off is asked once more
 
@@ -57,7 +58,7 @@ def start(runner: Runner, domains: Domains, definition: Definition, how: Start) 
         ImageError: it cannot be started; nothing of it is left.
     """
     require_sound(definition)
-    with _locked(definition.folder):
+    with locked(definition.folder):
         running = domains.find(definition.name)
         if running and running.active:
             return running
@@ -92,7 +93,7 @@ def stop(domains: Domains, definition: Definition, timeout: float) -> list[str]:
         graceful = running.active and timeout > 0 and _power_off(domains, definition.name, timeout)
         domains.destroy(definition.name)
         done.append("powered off" if graceful else "ended")
-    with _locked(definition.folder):
+    with locked(definition.folder):
         # Another run may have started it anew meanwhile.
         if domains.find(definition.name) is None and files.remove(definition):
             done.append("disks removed")
@@ -103,7 +104,7 @@ def wait_until_up(domains: Domains, definition: Definition, how: str, address: s
     """Wait until an instance can be used.
 
     Args:
-        how: ``agent`` for the guest's agent, ``ssh`` for an ssh server at its address.
+        how: one of `WAITS`: ``agent`` for the guest's agent, ``ssh`` for an ssh server at its address.
         timeout: in seconds.
 
     Raises:
@@ -138,8 +139,9 @@ def _runs(runner: Runner, domains: Domains, definition: Definition, how: Start, 
     """
     files.make(runner, definition, how.seed, how.overcommit)
     told = files.length(definition.log)
+    hidden = accelerator.hidden(kind, domains.qemu_version)
     try:
-        domains.start(domain_xml.domain(definition, kind, without=accelerator.hidden(kind, domains.qemu_version)))
+        domains.start(domain_xml.domain(definition, kind, without=hidden, started=int(time.time())))
     except ToolError as error:
         files.remove(definition)
         if trial:
@@ -184,11 +186,11 @@ def _ssh_answers(address: str) -> bool:
 
 
 @contextmanager
-def _locked(folder: str) -> Iterator[None]:
+def locked(folder: str) -> Iterator[None]:
     """Let one run at a time change the instances of a folder, which is made."""
     os.makedirs(folder, mode=0o711, exist_ok=True)
     with one_at_a_time(folder):
         yield
 
 
-__all__ = ["Start", "outdated", "start", "stop", "wait_until_up"]
+__all__ = ["WAITS", "Start", "locked", "outdated", "start", "stop", "wait_until_up"]

@@ -53,6 +53,14 @@ def test_check_mode_tells_and_keeps_nothing(lease: Call, listed: Call, tmp_path:
     assert listed()["pools"] == {}
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_a_pool_that_is_named_twice_counts_once(lease: Call, check: bool) -> None:
+    told = lease("vm0", pools=[POOLS[0], POOLS[0]], check=check)
+    assert [change["address"] for change in told["changes"]] == ["10.16.0.1"]
+    other = {**POOLS[0], "network": "10.17.0.0/29"}
+    assert "pool ip: it is given twice" in lease("vm0", pools=[POOLS[0], other], check=check)["msg"]
+
+
 def test_a_full_pool_gives_nobody_anything(lease: Call, listed: Call) -> None:
     failed = lease(*(f"vm{number}" for number in range(7)))
     assert "pool ip: all its 6 addresses are leased, none is left for vm6" in failed["msg"]
@@ -68,6 +76,14 @@ def test_released_addresses_are_free_again(lease: Call, listed: Call) -> None:
     ]
     assert not lease("vm0", pools=[{"name": "ip"}], state="absent")["changed"]
     assert listed(pools=["ip"])["leases"] == {"vm1": {"ip": "10.16.0.2"}}
+
+
+def test_holders_that_are_not_expected_are_orphans(lease: Call, listed: Call) -> None:
+    lease("vm0", "vm2", "vm1")
+    lease("gone", lifetime=0)
+    assert listed(expected=["vm0", "other"])["orphans"] == ["vm1", "vm2"]
+    assert listed(pools=["none"], expected=[])["orphans"] == []
+    assert listed()["orphans"] == []
 
 
 def test_expired_leases_are_listed_until_they_are_swept(lease: Call, listed: Call) -> None:
