@@ -61,7 +61,8 @@ notes:
   - C(become) works with C(sudo), also where the guest has none, and with C(su). C(runuser) must be in the guest for
     C(sudo).
   - M(ansible.builtin.service) and M(ansible.builtin.systemd_service) enable and disable. What would start, stop or
-    reload a service is ignored with a warning, also in handlers.
+    reload a service is ignored with a warning, also in handlers. That holds for guests with systemd. In guests with
+    sysvinit, whose scripts cannot know that nothing runs, what is started lives until the session ends.
   - What changes the running kernel is refused, because it is the builder's. Give C(ansible.posix.sysctl) the option
     C(reload=false), and C(ansible.posix.mount) the state C(present).
   - Facts are the guest's, with the exceptions that no program in a namespace can see otherwise. C(kernel),
@@ -92,6 +93,7 @@ EXAMPLES = r"""
 
 import os
 import shlex
+import shutil
 import typing as t
 from collections.abc import Mapping
 
@@ -105,6 +107,17 @@ from ansible_collections.voc.cluster.plugins.plugin_utils._builder import builde
 display = Display()
 
 _PIECE = 16 << 20  # bytes; a builder's connection keeps what it sends and gets in memory
+
+# Where only so much can be right, the builder cuts off what a guest's program says, which else could go on until
+# memory or disk is full. The descriptors: 3 is its output, 4 its status, 5 the output that is left.
+_CUT_OFF = """\
+{ status=$(
+    { { { "$@" 2>&1 >&3 3>&- 4>&- 5>&-; echo "$?" >&4; } | head -c %d >&2; } 3>&1 | head -c %d >&5; } 4>&1
+); } 5>&1
+exit "${status:-1}"
+"""
+_COMPLAINT = 4096  # bytes
+_LONGEST_SIZE = 21  # bytes: its digits, and a newline
 
 # Unless somebody has set them.
 _DEFAULTS = {"ansible_remote_tmp": tools.WORK, "ansible_async_dir": tools.WORK}
@@ -148,15 +161,24 @@ class Connection(ConnectionBase):
         """Run a shell command in the guest."""
         builder = self._reach_builder()
         display.vvv(f"EXEC {cmd}", host=self.get_option("image"))
-        enter = os.path.join(records.folder_of(self.get_option("image")), records.ENTER)
-        words = [*(("sudo", "-n") if self.get_option("builder_become") else ()), "/bin/sh", enter, cmd]
-        status, output, errors = builder.exec_command(shlex.join(words), in_data=in_data, sudoable=False)
-        if _is_closed(status, errors, enter):
+        status, output, errors = builder.exec_command(shlex.join(self._enter(cmd)), in_data=in_data, sudoable=False)
+        self._require_open(status, errors)
+        return status, output, errors
+
+    @property
+    def _script(self) -> str:
+        return os.path.join(records.folder_of(self.get_option("image")), records.ENTER)
+
+    def _enter(self, cmd: str) -> list[str]:
+        """Return what runs a shell command in the guest, for the builder."""
+        return [*(("sudo", "-n") if self.get_option("builder_become") else ()), "/bin/sh", self._script, cmd]
+
+    def _require_open(self, status: int, errors: bytes) -> None:
+        if _is_closed(status, errors, self._script):
             raise AnsibleConnectionFailure(
                 f"no session of {self.get_option('image')} is open on {self.get_option('builder')}; "
                 "open one with voc.cluster.image_session"
             )
-        return status, output, errors
 
     def put_file(self, in_path: str, out_path: str) -> None:
         """Write a file of the controller's to a path of the guest's."""
@@ -171,16 +193,36 @@ class Connection(ConnectionBase):
     def fetch_file(self, in_path: str, out_path: str) -> None:
         """Write a regular file of the guest's to a path of the controller's."""
         source = self._shell.quote(in_path)
+        size = self._size(source, in_path)
+        if size > shutil.disk_usage(os.path.dirname(os.path.abspath(out_path))).free:
+            raise AnsibleError(f"{in_path} of the image has {size} bytes, and {out_path} has no room for them")
         with open(out_path, "wb") as file:
             while True:
                 part = f"bs={_PIECE} count=1 skip={file.tell() // _PIECE}"
-                piece = self._transfer(f"test -f {source} && dd if={source} {part}", None, in_path)
+                piece = self._transfer(f"test -f {source} && dd if={source} {part}", None, in_path, most=_PIECE)
                 file.write(piece)
-                if len(piece) < _PIECE:
+                # What claims to be empty may have a content nevertheless, in /proc.
+                if len(piece) < _PIECE or file.tell() >= size:
                     return
 
-    def _transfer(self, command: str, data: bytes | None, path: str) -> bytes:
-        status, output, errors = self.exec_command(f"/bin/sh -c {shlex.quote(command)}", in_data=data, sudoable=False)
+    def _size(self, source: str, path: str) -> int:
+        """Return the size of a regular file, of which not more than that and one piece will be read."""
+        told = self._transfer(f"test -f {source} && stat -L -c %s {source}", None, path, most=_LONGEST_SIZE)
+        if not told.strip().isdigit():
+            raise AnsibleError(f"{path} of the image could not be copied: its size is {told!r}")
+        return int(told)
+
+    def _transfer(self, command: str, data: bytes | None, path: str, *, most: int = _COMPLAINT) -> bytes:
+        """Run a command that reads or writes a file; take at most `most` bytes of its output."""
+        words = [
+            "/bin/sh",
+            "-c",
+            _CUT_OFF % (_COMPLAINT, most),
+            "sh",
+            *self._enter(f"/bin/sh -c {shlex.quote(command)}"),
+        ]
+        status, output, errors = self._reach_builder().exec_command(shlex.join(words), in_data=data, sudoable=False)
+        self._require_open(status, errors)
         if status != 0:
             raise AnsibleError(f"{path} of the image could not be copied: {errors.decode(errors='replace').strip()}")
         return output

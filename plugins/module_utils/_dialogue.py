@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import selectors
 import time
 import typing as t
+from contextlib import suppress
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import (
     HOSTILE,
@@ -26,9 +28,11 @@ _PIECE = 64 << 10
 _TICK = 1.0  # seconds
 
 # Most programs write a line at a time, and each would wake this process. So a long answer is left
-# to gather in the pipe; a short one is there at once.
+# to gather in the pipe, unless so much is there that the program may wait for room; a short one is there at once.
 _SHORT = 20  # reads
 _PAUSE = 0.001  # seconds
+_ROOM = 1 << 20  # bytes of a pipe, the most that an ordinary user gets
+_SET_PIPE_SIZE = 1031  # linux/fcntl.h, F_SETPIPE_SZ, which Python 3.9 does not name
 
 
 class Process(t.Protocol):
@@ -66,20 +70,25 @@ class Dialogue(Conversation):
         self._requests = requests
         self._limits = limits
         os.set_blocking(requests, False)
+        if process.stdout:
+            with suppress(OSError):  # one user's pipes have only so much memory
+                fcntl.fcntl(process.stdout.fileno(), _SET_PIPE_SIZE, _ROOM)
 
     def ask(self, request: bytes, end: bytes) -> tuple[bytes, bytes]:
         output, errors = bytearray(), bytearray()
         deadline = time.monotonic() + self._limits.seconds
         with selectors.PollSelector() as selector:
-            for pipe, heard in ((self._process.stdout, output), (self._process.stderr, errors)):
+            for pipe, words in ((self._process.stdout, output), (self._process.stderr, errors)):
                 if pipe:
-                    selector.register(pipe.fileno(), selectors.EVENT_READ, heard)
+                    selector.register(pipe.fileno(), selectors.EVENT_READ, words)
             selector.register(self._requests, selectors.EVENT_WRITE, memoryview(request))
+            heard = 0
             for exchange in itertools.count():
                 if output.endswith(end):
                     break
-                if exchange > _SHORT:
+                if exchange > _SHORT and len(output) - heard < _PIECE:
                     time.sleep(_PAUSE)
+                heard = len(output)
                 if not self._exchange(selector, output):
                     self._read_rest(selector, errors)
                     raise ToolError(f"{self._tool} has ended ({last_words(bytes(errors))})", hint=HOSTILE)

@@ -14,6 +14,7 @@ namespace of their own with the outside, as an ordinary program of the builder w
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -53,21 +54,29 @@ def user_network(runner: Runner) -> Iterator[str]:
 
 def _new_namespace() -> int:
     """Return a descriptor of a new network namespace; a thread that ends has made it, and this process stays out."""
-    made: list[int | str] = []
+    made: list[int | OSError] = []
     libc = ctypes.CDLL(None, use_errno=True)
 
     def make() -> None:
-        if libc.unshare(_CLONE_NEWNET) != 0:
-            made.append(os.strerror(ctypes.get_errno()))
-        else:
+        try:
+            if libc.unshare(_CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
             made.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            made.append(error)
 
     thread = threading.Thread(target=make)
     thread.start()
     thread.join()
-    if isinstance(made[0], str):
-        raise InputError(f"a network for the guest needs root ({made[0]})", hint="run the builder as root")
-    return made[0]
+    (result,) = made
+    if not isinstance(result, OSError):
+        return result
+    if result.errno == errno.EPERM:
+        raise InputError("a network for the guest needs root", hint="run the builder as root") from result
+    raise InputError(
+        f"no network can be made for the guest ({result.strerror})",
+        hint="see the builder's limits on open files and on network namespaces (user.max_net_namespaces)",
+    ) from result
 
 
 def resolver(builders: str) -> str:

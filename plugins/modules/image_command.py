@@ -165,6 +165,11 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
     if not options["argv"]:
         raise InputError("there is no program", where="argv")
+    for name in ("creates", "removes"):
+        if "\0" in (options[name] or ""):
+            raise InputError("no path has a null character in it", where=name)
+    if (options["timeout"] or 0) < 0:
+        raise InputError(f"{options['timeout']} is no number of seconds to wait", where="timeout", hint="0 is for 3600")
     spread = locate(runner, options["image"], number=options["root"])
     asked = (options["creates"], options["removes"])
     with locked(options["image"]):

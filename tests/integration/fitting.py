@@ -66,15 +66,22 @@ def fit(
         name: {"image_source": str(image), "image_work": str(image), **variables[name]}
         for name, image in images.items()
     }
-    inventory, play = folder / "hosts.json", folder / "play.yml"
+    inventory = folder / "hosts.json"
     inventory.write_text(json.dumps({"images": {"hosts": hosts}}))
-    tasks = [{"ansible.builtin.import_role": {"name": f"voc.cluster.{role}"}} for role in roles]
-    block = {"delegate_to": "localhost", "block": tasks}
-    play.write_text(json.dumps([{"hosts": "images", "gather_facts": False, "tasks": [block]}]))
+    play = write_play(folder, roles)
     before = {name: image.read_bytes() for name, image in images.items()}
     first = playbooks.run("-i", inventory, play).output
     second = playbooks.run("-i", inventory, f"--limit={','.join(again)}", play).output if again else ""
     return Fitted(images, before, first, second)
+
+
+def write_play(folder: Path, roles: Sequence[str]) -> Path:
+    """Write a play of roles that work on images."""
+    play = folder / "play.yml"
+    tasks = [{"ansible.builtin.import_role": {"name": f"voc.cluster.{role}"}} for role in roles]
+    block = {"delegate_to": "localhost", "block": tasks}
+    play.write_text(json.dumps([{"hosts": "images", "gather_facts": False, "tasks": [block]}]))
+    return play
 
 
 def make_guest(path: Path, family: Family) -> Path:

@@ -20,8 +20,9 @@ import pytest
 
 from ansible_collections.voc.cluster.tests.unit.images import make_ext, plant, tool
 
+from .fitting import write_play
 from .playbooks import ROOT, SECONDS, run
-from .test_batch_worker import GUEST, PLAY
+from .test_batch_worker import GUEST
 
 pytestmark = pytest.mark.root
 
@@ -124,8 +125,7 @@ def write_inventory(folder: Path, head: Head) -> Path:
 
 def install_worker(folder: Path, head: Head, inventory: Path) -> None:
     """Let batch_worker fit an image, and start a worker with the files that it wrote."""
-    (folder / "play.yml").write_text(PLAY)
-    play(inventory, folder / "play.yml")
+    play(inventory, write_play(folder, ["filesystems", "batch_worker"]))
     for path in WRITTEN:
         content = tool("debugfs", "-R", f'cat "{path}"', folder / "image")
         head.run(f"mkdir -p {Path(path).parent}; cat >{path} <<'END'\n{content}END\nchmod 755 {path}\n")

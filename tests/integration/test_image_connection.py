@@ -62,6 +62,7 @@ def everyday(over_ssh: Site, image: Path) -> dict[str, object]:
     """Run the role in a guest without Python; return its variables, for the next time."""
     payload = "äöü\n" * 3000
     variables = {
+        "everyday_release": "13",
         "everyday_payload": payload,
         "everyday_canary": str(over_ssh.folder / "hosts.json"),
         "everyday_fetched": str(over_ssh.folder / "fetched"),
@@ -130,6 +131,25 @@ def test_the_same_role_runs_after_the_guests_python_was_removed(
     play = local.run(EVERYDAY, **everyday)
     assert play.status == 0, play.output
     assert "the Python of the builder" in play.output
+
+
+def test_the_same_role_runs_in_a_guest_of_the_release_before(older_sample: Path, tmp_path: Path) -> None:
+    older = tmp_path / "guest.img"
+    tool("cp", "--sparse=always", older_sample, older)
+    variables = {
+        "everyday_release": "12",
+        "everyday_payload": "some\n",
+        "everyday_canary": str(older),
+        "everyday_fetched": str(tmp_path / "fetched"),
+    }
+    play = Site(tmp_path, older, LOCAL).run(EVERYDAY, **variables)
+    assert play.status == 0, play.output
+    assert "the Python of the builder" in play.output
+    assert read(older, "/etc/worker.conf") == "# Debian 12\npayload = 5\n"
+    assert read(older, "/home/star/mine") == "mine\n"
+    assert exists(older, "/etc/systemd/system/multi-user.target.wants/cron.service")
+    assert not exists(older, "/etc/systemd/system/multi-user.target.wants/ssh.service")
+    assert tool("e2fsck", "-fn", older)
 
 
 MANY = """

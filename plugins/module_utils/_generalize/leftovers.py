@@ -144,6 +144,10 @@ READERS: tuple[tuple[str, Reader], ...] = (
 )
 _COMPILED = tuple((re.compile(pattern), reader) for pattern, reader in READERS)
 
+# Some accounts of the system are said to be at home where programs lie. What is compiled there came from packages.
+_PROGRAMS = re.compile(r"(?:/usr)?/s?bin/[^/]+")
+_COMPILED_PROGRAM = b"\x7fELF"
+
 _CONDOR_TOKENS = re.compile(r".*/\.?condor/tokens\.d/.*")
 _SNAKEOIL = "/etc/ssl/private/ssl-cert-snakeoil.key"
 
@@ -216,6 +220,8 @@ def text(found: Iterable[Leftover]) -> str:
 
 
 def _traces(path: str, data: bytes) -> Iterator[Trace]:
+    if data.startswith(_COMPILED_PROGRAM) and _PROGRAMS.fullmatch(path):
+        return
     for trace in secrets.in_text(data):
         yield _placed(trace, path)
     for pattern, reader in _COMPILED:

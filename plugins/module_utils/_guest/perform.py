@@ -23,7 +23,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestEr
 from ansible_collections.voc.cluster.plugins.module_utils._guest import acl, tree
 from ansible_collections.voc.cluster.plugins.module_utils._image import blocks
 
-# What a new file is called until it is complete. When a run is killed by then, the next one finds it by its name.
+# What a new file is called for a moment, when it is complete: only a file without a name vanishes with a killed
+# run, and only one with a name can take the place of another. What was left nevertheless is known by its name.
 _BESIDE = ".voc-cluster.new"
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -84,9 +85,7 @@ def _put_file(folder: int, name: str, change: tree.PutFile | tree.PutHostFile) -
     _require_fitting(folder, name, change)
     with suppress(FileNotFoundError):
         os.unlink(_BESIDE, dir_fd=folder)
-    descriptor = os.open(
-        _BESIDE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
-    )
+    descriptor, has_name = _new_file(folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
             _fill(file.fileno(), change)
@@ -95,10 +94,22 @@ def _put_file(folder: int, name: str, change: tree.PutFile | tree.PutHostFile) -
                 _copy_extended(in_folder(folder, name), file.fileno())
             # Last, because an access control list brings a mode of its own.
             os.fchmod(file.fileno(), change.attributes.mode)
+            if not has_name:
+                os.link(f"/proc/self/fd/{file.fileno()}", _BESIDE, dst_dir_fd=folder)
         os.rename(_BESIDE, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        os.unlink(_BESIDE, dir_fd=folder)
+        with suppress(FileNotFoundError):
+            os.unlink(_BESIDE, dir_fd=folder)
         raise
+
+
+def _new_file(folder: int) -> tuple[int, bool]:
+    """Return a descriptor of a new file in an open directory, and whether it has a name, as in FAT it must."""
+    flags = os.O_WRONLY | os.O_CLOEXEC
+    try:
+        return os.open(".", flags | os.O_TMPFILE, 0o600, dir_fd=folder), False
+    except OSError:
+        return os.open(_BESIDE, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder), True
 
 
 def _require_fitting(folder: int, name: str, change: tree.PutFile | tree.PutHostFile) -> None:

@@ -194,16 +194,33 @@ def _check(result: int) -> None:
 
 def _stay(request: Request, folder: Path, init: int) -> None:
     """Wait for the first reason to end the session."""
-    used = folder / records.USED
-    last = time.time()
+    idleness = _Idleness(folder)
     while signal.sigtimedwait([signal.SIGTERM], _TICK) is None:
         if os.waitid(os.P_PID, init, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return
         if request.owner and request.owner.is_gone:
             return
-        last = time.time() if records.in_use(folder) else max(last, used.stat().st_mtime)
-        if time.time() - last > request.idle:
+        if idleness.seconds() > request.idle:
             return
+
+
+class _Idleness:
+    """How long a session has not been used, by a clock that nobody sets."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stamp = self._used()
+        self._last = time.monotonic()
+
+    def seconds(self) -> float:
+        """Return it, as far as has been seen by looking again and again."""
+        stamp = self._used()
+        if stamp != self._stamp or records.in_use(self._folder):
+            self._stamp, self._last = stamp, time.monotonic()
+        return time.monotonic() - self._last
+
+    def _used(self) -> int:
+        return (self._folder / records.USED).stat().st_mtime_ns
 
 
 def _await_release(image: str) -> None:

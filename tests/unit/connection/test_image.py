@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,52 @@ def test_a_file_goes_in_by_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     plugin.put_file(str(tmp_path / "file"), "/opt/my file")
     assert [data for _command, data in builder.asked] == [None, b"1234", b"5678", b"9"]
     assert all("/opt/my file" in command for command, _data in builder.asked)
+
+
+def entered(folder: Path, script: str) -> Any:
+    """Answer as a builder does on which this script enters the session."""
+    (folder / "enter").write_text(script)
+
+    def answer(command: str) -> tuple[int, bytes, bytes]:
+        words = ["/bin/sh", "-c", command.replace(ENTER, str(folder / "enter"))]
+        done = subprocess.run(words, capture_output=True, check=False, timeout=20)
+        return done.returncode, done.stdout, done.stderr
+
+    return answer
+
+
+def test_a_file_comes_out_by_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"123456789")
+    plugin, builder = connection(entered(tmp_path, 'eval "$1"'))
+    monkeypatch.setattr(sys.modules[type(plugin).__module__], "_PIECE", 4)
+    plugin.fetch_file(str(tmp_path / "file"), str(tmp_path / "fetched"))
+    assert (tmp_path / "fetched").read_bytes() == b"123456789"
+    assert len(builder.asked) == 4
+    with pytest.raises(AnsibleError, match="/none of the image could not be copied"):
+        plugin.fetch_file("/none", str(tmp_path / "fetched"))
+
+
+@pytest.mark.parametrize("told", ["echo 10", "echo 0", "yes"])
+def test_a_guest_that_never_stops_is_cut_off(told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = f"case $1 in *stat*) {told};; *) yes | tee /dev/stderr; exit 1;; esac"
+    plugin, _builder = connection(entered(tmp_path, endless))
+    monkeypatch.setattr(sys.modules[type(plugin).__module__], "_PIECE", 4)
+    with pytest.raises(AnsibleError, match="/opt/file of the image could not be copied"):
+        plugin.fetch_file("/opt/file", str(tmp_path / "fetched"))
+
+
+@pytest.mark.parametrize(("told", "words"), [("many", "its size is b'many"), ("9000000000000000000", "has no room")])
+def test_a_size_that_cannot_be_is_refused(told: str, words: str, tmp_path: Path) -> None:
+    plugin, _builder = connection(entered(tmp_path, f"echo {told}"))
+    with pytest.raises(AnsibleError, match=words):
+        plugin.fetch_file("/opt/file", str(tmp_path / "fetched"))
+    assert not (tmp_path / "fetched").exists()
+
+
+def test_a_session_that_ends_meanwhile_is_told(tmp_path: Path) -> None:
+    plugin, _builder = connection(entered(tmp_path, f"echo {entry.ENDED!r} >&2; exit {entry.STATUS}"))
+    with pytest.raises(AnsibleConnectionFailure, match="no session of"):
+        plugin.fetch_file("/opt/file", str(tmp_path / "fetched"))
 
 
 def test_what_cannot_be_copied_is_named(tmp_path: Path) -> None:

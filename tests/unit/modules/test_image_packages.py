@@ -87,3 +87,19 @@ def test_the_outcome_is_data_and_a_diff_and_no_terminal_obeys_it() -> None:
     assert result["diff"]["before"] == "b 1\nc 1\n"
     assert result["diff"]["after"] == "a\\x1b 1\nb 2\n"
     assert not outcome([])["changed"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"timeout": -1}, "timeout: -1 is no number of seconds to wait"),
+        ({"creates": "/usr\0/x"}, "creates: no path has a null character in it"),
+        ({"removes": "\0"}, "removes: no path has a null character in it"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    options: dict[str, object], words: str, image: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run_module("image_command", capsys, image=image, argv=["true"], **options)
+    assert result["failed"]
+    assert words in result["msg"]

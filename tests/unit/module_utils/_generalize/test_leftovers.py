@@ -74,3 +74,17 @@ def test_what_is_planned_to_go_is_not_left() -> None:
         "/root/.ssh/id_ed25519",
         "/root/.ssh/authorized_keys",
     }
+
+
+def test_compiled_programs_of_packages_are_not_looked_into_and_scripts_beside_them_are() -> None:
+    key = planted.keys()["/root/.ssh/id_ed25519"]
+    compiled = b"\x7fELF" + key
+    guest = MemoryTree({"/etc/passwd": "bin:x:2:2:bin:/bin:/usr/sbin/nologin\n", "/bin": ("->", "usr/bin")})
+    for path, content in (
+        ("/usr/bin/compiled", compiled),
+        ("/usr/bin/script", key),
+        ("/usr/bin/.ssh/id", compiled),
+        ("/opt/bin/compiled", compiled),
+    ):
+        guest.add(path, content, Attributes(0o755))
+    assert {one.path for one in leftovers.find(guest)} == {"/usr/bin/script", "/usr/bin/.ssh/id", "/opt/bin/compiled"}
