@@ -80,6 +80,8 @@ written:
 import os
 import tempfile
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -96,11 +98,14 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     image = options["image"]
     spread = locate(runner, image, options["access"], options["root"])
     beside = os.path.dirname(os.path.abspath(image))
-    with locked(image), tempfile.TemporaryDirectory(prefix=".voc-kernel-", dir=beside) as folder:
-        kernel = bundle.unpack(runner, options["bundle"], folder)
+    room = partial(tempfile.TemporaryDirectory, prefix=".voc-kernel-", dir=beside)
+    with locked(image), room() as folder, ThreadPoolExecutor(1) as pool:
+        unpacking = pool.submit(bundle.unpack, runner, options["bundle"], folder)
         with open_guest(runner, spread, options["access"], writable=not module.check_mode) as files:
+            guest = system.inspect(files)
+            kernel = unpacking.result()
             if not options["force"]:
-                bundle.require_match(kernel.manifest, system.inspect(files), image)
+                bundle.require_match(kernel.manifest, guest, image)
             plan = bundle.plan_install(files, kernel)
             selinux.label_new(plan)
             changes = plan.changes()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 from measure import Row, benchmark, paired
@@ -17,8 +19,8 @@ LIMIT = 2.0
 RUNS = 3
 
 
-def module_seconds(folder: Path) -> float:
-    """Make a release below `folder`, with the kernel of a bundle; return the sum of what its modules took."""
+def module_seconds(folder: Path) -> dict[str, float]:
+    """Make a release below `folder`, with the kernel of a bundle; return what its modules took, by their names."""
     times = folder / "times"
     shutil.rmtree(folder / "build", ignore_errors=True)
     times.unlink(missing_ok=True)
@@ -35,7 +37,10 @@ def module_seconds(folder: Path) -> float:
         del os.environ["PYTHONPATH"], os.environ["VOC_BENCH_MODULE_TIMES"]
     if play.status:
         raise RuntimeError(play.output)
-    return sum(float(line.split()[1]) for line in times.read_text().splitlines())
+    seconds: dict[str, float] = defaultdict(float)
+    for name, taken in map(str.split, times.read_text().splitlines()):
+        seconds[name.rpartition(".")[2]] += float(taken)
+    return seconds
 
 
 @benchmark("images", "engine")
@@ -43,7 +48,7 @@ def engine(folder: Path) -> Row:
     """From a raw partition image to a release in qcow2; Ansible's own time does not count."""
     copy = folder / "copy.qcow2"
     kernel_bundle()
-    inside: list[float] = []
+    inside: list[dict[str, float]] = []
 
     def floor() -> None:
         tool("qemu-img", "convert", "-f", "raw", "-O", "qcow2", sample(), copy)
@@ -56,7 +61,10 @@ def engine(folder: Path) -> Row:
     _wall, beside_median, _ratio = paired(
         lambda: inside.append(module_seconds(folder)), floor, prepare=prepare, runs=RUNS
     )
-    median = sorted(inside[1:])[RUNS // 2]
+    del inside[0]
+    median = statistics.median(sum(seconds.values()) for seconds in inside)
+    for name in inside[0]:
+        print(f"  {name}: {statistics.median(seconds[name] for seconds in inside):.3f} s", file=sys.stderr)
     return Row(
         "engine",
         median,

@@ -32,9 +32,10 @@ def register(source_format: str, target_format: str, size: int | None = None) ->
         convert.convert(runner, str(grown(raw, size) if size else sample()), str(source), Output(source_format))
         output = Output(target_format)
         options = ",".join(f"{key}={value}" for key, value in output.qemu_options())
-        # Neither -W nor -m, nor another cache mode than the default, is faster for all.
+        # Neither -W nor another cache mode than the default is faster for all, and -m only for raw sources.
         command = [
-            *("qemu-img", "convert", "-f", FORMATS[source_format].driver, "-O", FORMATS[target_format].driver),
+            *("qemu-img", "convert", *(["-m", "2"] if source_format == "raw" else [])),
+            *("-f", FORMATS[source_format].driver, "-O", FORMATS[target_format].driver),
             *(["-o", options] if options else []),
             *(source, theirs),
         ]

@@ -17,8 +17,10 @@ writes the superblock after all else. Whoever opens a working image to change it
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import TRANSFORM, Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
@@ -26,7 +28,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     SpaceError,
     ToolError,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import ComplaintError, Session, complaints
+from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import ComplaintError, Session, quote
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, check, identify
 
 _MARK_CLEAN = "set_super_value state 1"
@@ -38,12 +40,18 @@ _NOTHING_KEPT = b"nothing was kept\n"
 _AGAIN = "make the working image from its source again"
 
 
-def run(runner: Runner, volume: Volume, work: Callable[[Session], None], *, whole: bool = True) -> None:
+def run(
+    runner: Runner, volume: Volume, work: Callable[[Session], None], stack: ExitStack, *, whole: bool = True
+) -> Session:
     """Let debugfs change an ext filesystem that is clean.
 
     Args:
         work: is given the debugfs that does it.
+        stack: ends that debugfs.
         whole: whether the filesystem is one as a whole then; otherwise e2fsck has to follow, which marks it.
+
+    Returns:
+        The same debugfs, which can only read then: what was done is in its file.
 
     Raises:
         SpaceError: the image is full. It is as it was, or marked where that cannot be.
@@ -51,15 +59,18 @@ def run(runner: Runner, volume: Volume, work: Callable[[Session], None], *, whol
     """
     undo = _undo_path(volume)
     _remove(undo)
+    command = ["debugfs", "-w", "-f", "-", volume.e2fs_name]
     try:
-        _mark_changing(runner, volume)
-        command = ["debugfs", "-w", *_keeping(volume, undo), "-f", "-", volume.e2fs_name]
-        with runner.converse(command, limits=TRANSFORM) as conversation:
-            session = Session(conversation)
+        session = Session(stack.enter_context(runner.converse(command, limits=TRANSFORM)))
+        with _by_plain_names(volume, undo) as (image, kept):
+            session.do([_MARK_CHANGING, "close"])
+            session.do([f"open -w {_keeping(volume, undo, kept)} {image}"])
             work(session)
-            # Only then is everything written.
+            # Only with the end of "close" is everything written.
             session.do([*([_MARK_CLEAN] if whole else []), "close"])
+            session.do([f"open {image}"])
     except (ComplaintError, ToolError) as trouble:
+        stack.close()
         if _is_kept(undo):
             _take_back(runner, volume, undo)
         if _FULL in str(trouble):
@@ -68,20 +79,31 @@ def run(runner: Runner, volume: Volume, work: Callable[[Session], None], *, whol
             ) from None
         raise ToolError(f"debugfs failed: {trouble}", where=volume.path) from None
     _remove(undo)
+    return session
 
 
-def _keeping(volume: Volume, undo: str) -> tuple[str, ...]:
-    """Return the options that let debugfs keep what it overwrites.
+@contextmanager
+def _by_plain_names(volume: Volume, undo: str) -> Iterator[tuple[str, str]]:
+    """Give words of debugfs for an image and its undo file: it cannot express every name that they can have."""
+    with tempfile.TemporaryDirectory(prefix="voc-batch-") as folder:
+        image, kept = os.path.join(folder, "image"), os.path.join(folder, "undo")
+        os.symlink(os.path.abspath(volume.path), image)
+        os.symlink(undo, kept)
+        yield quote(replace(volume, path=image).e2fs_name, image), quote(kept, kept)
+
+
+def _keeping(volume: Volume, undo: str, word: str) -> str:
+    """Return the options of ``open`` that let debugfs keep what it overwrites; `word` is its for the undo file.
 
     To keep the superblock of a filesystem that does not begin its file, libext2fs
     reads at twice the offset, and fails when that is not in the file (1.47,
     undo_write_byte). What is overwritten there cannot be taken back.
     """
     if 2 * volume.offset + _FAR < os.stat(volume.path).st_size:
-        return ("-z", undo)
+        return f"-z {word}"
     with open(undo, "wb") as file:
         file.write(_NOTHING_KEPT)
-    return ()
+    return ""
 
 
 def repair(runner: Runner, volume: Volume) -> None:
@@ -128,13 +150,6 @@ def _is_kept(undo: str) -> bool:
             return file.read(len(_NOTHING_KEPT)) != _NOTHING_KEPT
     except FileNotFoundError:
         return True
-
-
-def _mark_changing(runner: Runner, volume: Volume) -> None:
-    done = runner.run(["debugfs", "-w", "-R", _MARK_CHANGING, volume.e2fs_name], limits=TRANSFORM)
-    trouble = complaints(done.errors)
-    if trouble:
-        raise ComplaintError(trouble)
 
 
 def _remove(path: str) -> None:

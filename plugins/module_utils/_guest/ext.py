@@ -8,6 +8,7 @@
 
 One debugfs process answers all questions until something changes; changes go through
 one more (see `batch`), as `script` words them, and so do files of the builder (see `rooms`).
+That one answers what is asked afterwards.
 What cannot be expressed to it is refused before anything is done.
 """
 
@@ -201,10 +202,11 @@ class ExtTree(GuestTree):
                 session.do(script.lines)
                 rooms.fill(session, self._volume, script.block_size, script.rooms)
 
-            batch.run(self._runner, self._volume, work, whole=not to_check)
+            self._talking = batch.run(self._runner, self._volume, work, self._open, whole=not to_check)
         self._listings.clear()
         self._targets.clear()
         if to_check:
+            self.close()
             check(self._runner, self._volume)
 
     def _look_at(self, changes: Sequence[tree.Change]) -> dict[str, Standing]:

@@ -94,13 +94,24 @@ def _copy_extent(source: int, target: int, source_offset: int, target_offset: in
 
 
 def _copy_piece(source: int, target: int, source_offset: int, target_offset: int, length: int) -> int:
-    """Copy some of a range, in the kernel where it can: within one filesystem only since Linux 5.19."""
-    try:
-        return os.copy_file_range(source, target, min(length, _PIECE), source_offset, target_offset)
-    except OSError as error:
-        if error.errno not in _CANNOT_CLONE:
-            raise
-    return os.pwrite(target, os.pread(source, min(length, _BUFFER), source_offset), target_offset)
+    """Copy some of a range; return how many bytes, 0 where the source has ended."""
+    length = min(length, _PIECE)
+    if os.major(os.fstat(target).st_dev) == 0:
+        # No local disk: NFS, CIFS or Ceph may copy where the files are. Elsewhere the kernel would do
+        # it through a pipe, in smaller steps than we. Within one filesystem only since Linux 5.19.
+        try:
+            return os.copy_file_range(source, target, length, source_offset, target_offset)
+        except OSError as error:
+            if error.errno not in _CANNOT_CLONE:
+                raise
+    buffer = memoryview(bytearray(min(length, _BUFFER)))
+    done = 0
+    while done < length:
+        count = os.preadv(source, [buffer[: length - done]], source_offset + done)
+        if count == 0:
+            break
+        done += os.pwrite(target, buffer[:count], target_offset + done)
+    return done
 
 
 def overwrite(source: int, target: int, *, source_offset: int, target_offset: int, length: int) -> None:

@@ -36,6 +36,10 @@ MAX_VIRTUAL_SIZE = 16 << 40
 _DAMAGED = 2  # man 1 qemu-img, "check"
 _LEAKS = 3  # clusters that nothing uses: harmless
 
+# Where nothing is packed or unpacked, the eight requests that qemu-img has at once mostly wait for
+# one another: two take a third less of a processor's time, and no longer by the clock.
+_FEW = ("-m", "2")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -183,6 +187,8 @@ def _qemu_convert(runner: Runner, source: Source, target: str, output: Output) -
     them as a protocol.
     """
     flags = ["-c"] if output.compress and output.format == "qcow2" else []
+    if source.probe.container == "raw" and not output.compresses:
+        flags += _FEW
     options = ",".join(f"{name}={value}" for name, value in output.qemu_options())
     runner.run(
         [

@@ -361,8 +361,24 @@ def check(runner: Runner, volume: Volume, *, where: str | None = None) -> None:
     Raises:
         DamagedImageError: it has errors that need somebody's decision.
     """
+    _repair(runner, volume, where, "-f")
+
+
+def check_grown(runner: Runner, volume: Volume, *, where: str | None = None) -> None:
+    """Check what resize2fs has written of an ext filesystem that was whole before.
+
+    e2fsck looks at the superblock and at each group's descriptor and its checksum, and at
+    all else only if they ask for it: that would take longer the larger the filesystem is.
+
+    Raises:
+        DamagedImageError: it has errors that need somebody's decision.
+    """
+    _repair(runner, volume, where)
+
+
+def _repair(runner: Runner, volume: Volume, where: str | None, *options: str) -> None:
     with located(where or volume.path):
-        done = runner.run(["e2fsck", "-f", "-p", volume.e2fs_name], limits=TRANSFORM, accept=range(256))
+        done = runner.run(["e2fsck", *options, "-p", volume.e2fs_name], limits=TRANSFORM, accept=range(256))
     if done.status not in _FSCK_CORRECTED:
         raise DamagedImageError(
             f"the filesystem has errors that e2fsck cannot repair safely ({done.complaint})",
@@ -446,6 +462,7 @@ __all__ = [
     "Filesystem",
     "Volume",
     "check",
+    "check_grown",
     "identify",
     "make_fat",
     "make_swap",

@@ -257,8 +257,8 @@ def _require_sectors(pieces: Iterable[Piece], sector_size: int) -> None:
 def build(runner: Runner, planned: Plan, target: str, finish: Callable[[str], None] | None = None) -> Volume:
     """Write the disk image `target` and return where its root filesystem lies.
 
-    The filesystem is checked before it grows and after; `target` appears when
-    everything is done and on disk, or not at all.
+    The filesystem is checked before it grows and after, see `resize.fill`; `target` appears
+    when everything is done and on disk, or not at all.
 
     Args:
         finish: what is done to the disk's file in the end, before it appears.

@@ -58,6 +58,11 @@ class Output:
         """How the name of such a file ends, without the first dot."""
         return self.format + (ENDINGS[self.compression] if self.compression else "")
 
+    @property
+    def compresses(self) -> bool:
+        """Whether qemu-img compresses what it writes."""
+        return (self.compress and self.format == "qcow2") or self.subformat == "streamOptimized"
+
     def qemu_options(self) -> Iterator[tuple[str, str]]:
         """Yield the options that qemu-img is given for the target.
 

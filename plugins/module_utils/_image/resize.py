@@ -53,7 +53,8 @@ def can_lie_at(offset: int, found: Filesystem, region: int) -> bool:
 def fill(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
     """Check a filesystem, make it as large as its region, and check it again.
 
-    Only ext becomes smaller that way, where it begins its file.
+    Only ext becomes smaller that way, where it begins its file. Of an ext that has grown, its description
+    alone is checked again: see `filesystems.check_grown`.
 
     Args:
         found: what it was found to be.
@@ -66,26 +67,26 @@ def fill(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
     check(runner, volume, found, where)
     if found.is_ext:
         _resize_ext(runner, volume, found, where)
-        if found.uuid is None:
-            filesystems.set_uuid(runner, volume)
     elif _grows(found, volume.size):
         _grow_mounted(runner, volume, found)
-    else:
-        return
-    check(runner, volume, found, where)
+        check(runner, volume, found, where)
 
 
 def _resize_ext(runner: Runner, volume: Volume, found: Filesystem, where: str) -> None:
+    shrinks = (found.size or 0) > volume.size
     try:
         filesystems.resize(runner, volume)
     except ToolError as error:
-        if (found.size or 0) <= volume.size:
+        if not shrinks:
             raise
         raise SpaceError(
             f"its filesystem cannot become as small as {volume.size} bytes ({error.found})",
             where=where,
             hint="give the disk more room",
         ) from error
+    if found.uuid is None:
+        filesystems.set_uuid(runner, volume)
+    (filesystems.check if shrinks else filesystems.check_grown)(runner, volume, where=where)
 
 
 def _grow_mounted(runner: Runner, volume: Volume, found: Filesystem) -> None:

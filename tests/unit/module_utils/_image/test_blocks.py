@@ -43,7 +43,10 @@ def test_data_extents_tell_what_is_no_hole(tmp_path: Path) -> None:
         assert list(blocks.data_extents(file.fileno(), 5 * MIB, 8 * MIB)) == []
 
 
-def test_a_copy_is_equal_and_keeps_holes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("major", [0, 8])
+def test_a_copy_is_equal_and_keeps_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, major: int) -> None:
+    """Where a filesystem may copy by itself, as NFS, and elsewhere."""
+    monkeypatch.setattr(os, "major", lambda _device: major)
     source, target = _sparse(tmp_path / "a"), _sparse(tmp_path / "b", 9 * MIB, ())
     _copy(source, target, source_offset=0, target_offset=MIB, length=8 * MIB)
     assert target.read_bytes() == bytes(MIB) + source.read_bytes()
@@ -63,6 +66,7 @@ def test_a_copy_goes_to_another_filesystem(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     # As kernels since 5.19 answer between two filesystems.
+    monkeypatch.setattr(os, "major", lambda _device: 0)
     monkeypatch.setattr(os, "copy_file_range", refuse)
     source, target = _sparse(tmp_path / "a"), _sparse(tmp_path / "b", 8 * MIB, ())
     _copy(source, target, source_offset=0, target_offset=0, length=8 * MIB)

@@ -312,6 +312,19 @@ def test_a_filesystem_grows_to_fill_its_region(runner: Runner, tmp_path: Path) -
     assert_clean(image)
 
 
+@pytest.mark.parametrize("features", ["none", "metadata_csum,extent,64bit"])
+def test_a_descriptor_that_is_wrong_after_growth_is_noticed(features: str, runner: Runner, tmp_path: Path) -> None:
+    image = make_ext(tmp_path / "part", size=4 * MIB, kind="ext2", options=("-b", "1024", "-O", features))
+    os.truncate(image, 32 * MIB)
+    filesystems.check(runner, whole(image))
+    filesystems.resize(runner, whole(image))
+    filesystems.check_grown(runner, whole(image))
+    assert_clean(image)
+    debugfs(image, "set_block_group 3 inode_table 7", write=True)
+    with pytest.raises(DamagedImageError, match="cannot repair safely"):
+        filesystems.check_grown(runner, whole(image))
+
+
 # The last group of blocks, with its bitmaps and inodes, begins where a cut would be, or just before.
 @pytest.mark.parametrize("behind", [700, 1500])
 @pytest.mark.parametrize("options", [("-b", "1024"), ("-b", "1024", "-O", "^flex_bg,^metadata_csum,^resize_inode")])
