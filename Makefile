@@ -10,7 +10,8 @@ PACKAGE ?= linux-image-cloud-amd64
 ARGS ?=
 ONLY ?=
 PYTEST_ARGS ?=
-MOLECULE_ARGS ?= --all
+# All but what `make test-full` adds.
+MOLECULE_ARGS ?= --all --exclude pool_nat --exclude pool_slurm
 export PYTHON IMAGE SITE RELEASE
 
 SAMPLE := build/sample/starworker_part.img
@@ -20,7 +21,7 @@ REPORTS := build/test
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test contextualize sample kernel-bundle boot pool test lint unit integration molecule \
+.PHONY: help setup setup-test contextualize sample kernel-bundle boot pool test test-full lint unit integration molecule \
 	sanity matrix bench lock clean
 
 help: ## List the targets
@@ -49,6 +50,9 @@ pool: setup-test ## Run jobs in instances of a contextualized image: a whole clu
 
 test: setup-test ## Run every check and test below; stop at the first that fails
 	@tools/test
+
+test-full: ## make test, with the pools behind NAT and of Slurm as well
+	@MOLECULE_ARGS=--all $(MAKE) --no-print-directory test
 
 lint: setup-test ## Style, types and documentation
 	$(RUN) ruff check

@@ -84,16 +84,19 @@ def find_release(given: str | None) -> tuple[Path, str]:
 
 
 def qemu(image: Path, disk_format: str, accelerator: str) -> list[str]:
-    # cmpxchg16b as QEMU 7 emulates it kills Linux 6.12 with a double fault.
-    cpu = "host" if accelerator == "kvm" else "max,-cx16" if qemu_major() < 8 else "max"
     drive = f"file={str(image).replace(',', ',,')},format={disk_format},if=virtio,snapshot=on"
     sectors = (
         [("logical_block_size", 4096), ("physical_block_size", 4096)] if has_large_sectors(image, disk_format) else []
     )
     return [
-        *(QEMU, "-accel", accelerator, "-cpu", cpu, "-smp", "2", "-m", "1024", "-drive", drive),
+        *(QEMU, "-accel", accelerator, "-cpu", cpu(accelerator), "-smp", "2", "-m", "1024", "-drive", drive),
         *(word for name, size in sectors for word in ("-global", f"virtio-blk-device.{name}={size}")),
     ]
+
+
+def cpu(accelerator: str) -> str:
+    """Return the processor of a guest: cmpxchg16b as QEMU 7 emulates it kills Linux 6.12 with a double fault."""
+    return "host" if accelerator == "kvm" else "max,-cx16" if qemu_major() < 8 else "max"
 
 
 def more_disk(number: int, given: str) -> list[str]:

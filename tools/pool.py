@@ -46,6 +46,7 @@ def main() -> None:
     network = start.add_mutually_exclusive_group(required=True)
     network.add_argument("--mac", help="on the cluster's network, with this MAC")
     network.add_argument("--nat", action="store_true", help="behind a network address translation of its own")
+    start.add_argument("--firmware", choices=["bios", "uefi"], default="bios", help="what starts it; bios by default")
     power = commands.add_parser("off", help="press an instance's power button")
     power.add_argument("name")
     commands.add_parser("proxy", help="connect standard input and output to the head node's ssh server")
@@ -55,7 +56,7 @@ def main() -> None:
     if options.command == "up":
         cluster.up(options.tree, options.name, options.address, options.key)
     elif options.command == "start":
-        cluster.start(options.name, options.release, options.mac)
+        cluster.start(options.name, options.release, options.firmware, options.mac)
     elif options.command == "off":
         cluster.press_power_button(options.name)
     elif options.command == "proxy":
@@ -71,6 +72,7 @@ class Cluster:
         self.folder = folder
         # An interface's or a namespace's name is short; two folders must not meet.
         self.namespace = "voc-" + hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+        self.resolver = folder / "resolv.conf"
 
     def up(self, tree: str, name: str, address: str, key: str) -> None:
         if os.getuid() != 0:
@@ -82,6 +84,7 @@ class Cluster:
             self.ip("link", "add", BRIDGE, "type", "bridge")
             self.ip("address", "add", address, "dev", BRIDGE)
             self.ip("link", "set", BRIDGE, "up")
+        self.resolver.write_text(f"nameserver {address.partition('/')[0]}\n", encoding="ascii")
         if not self.pid("head"):
             self.start_head(tree, name, key)
         deadline = time.monotonic() + HEAD_SECONDS
@@ -113,7 +116,7 @@ class Cluster:
             )
         self.remember("head", head.pid)
 
-    def start(self, name: str, release: str, mac: str | None) -> None:
+    def start(self, name: str, release: str, firmware: str, mac: str | None) -> None:
         if self.pid(name):
             return
         image, disk_format = boot.find_release(release)
@@ -121,18 +124,13 @@ class Cluster:
         folder.mkdir(exist_ok=True)
         overlay = folder / "disk.qcow2"
         run("qemu-img", "create", "-q", "-f", "qcow2", "-F", disk_format, "-b", str(image), str(overlay))
-        accelerator = "kvm" if boot.kvm_boots(image, disk_format, "bios") else "tcg"
-        cpu = "host" if accelerator == "kvm" else "max,-cx16" if boot.qemu_major() < 8 else "max"
-        # Interfaces have names of at most 15 characters.
-        tap = f"tap{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-        if mac:
-            self.ip("tuntap", "add", tap, "mode", "tap")
-            self.ip("link", "set", tap, "master", BRIDGE, "up")
-        network = f"tap,model=virtio-net-pci,ifname={tap},script=no,downscript=no,mac={mac}" if mac else self.nat()
+        accelerator = "kvm" if boot.kvm_boots(image, disk_format, firmware) else "tcg"
         command = [
-            *("ip", "netns", "exec", self.namespace),
-            *(boot.QEMU, "-accel", accelerator, "-cpu", cpu, "-smp", "1", "-m", "768"),
-            *("-drive", f"file={overlay},format=qcow2,if=virtio", "-nic", network),
+            *("ip", "netns", "exec", self.namespace, *([] if mac else self.head_resolves())),
+            *(boot.QEMU, "-accel", accelerator, "-cpu", boot.cpu(accelerator), "-smp", "1", "-m", "768"),
+            *boot.firmware(firmware),
+            *("-drive", f"file={overlay},format=qcow2,if=virtio"),
+            *("-nic", self.tap(name, mac) if mac else "user,model=virtio-net-pci"),
             *("-display", "none", "-serial", f"file:{folder / 'serial.log'}"),
             *("-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"),
             *("-daemonize", "-pidfile", str(folder / "qemu.pid")),
@@ -141,9 +139,21 @@ class Cluster:
         run(*command)
         self.remember(name, int((folder / "qemu.pid").read_text()))
 
-    def nat(self) -> str:
-        """QEMU's own network, whose name server is the first one of this machine's resolver."""
-        return "user,model=virtio-net-pci"
+    def tap(self, name: str, mac: str) -> str:
+        """Make an interface of an instance's on the cluster's network, and return QEMU's option for it."""
+        # Interfaces have names of at most 15 characters.
+        tap = f"tap{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        self.ip("tuntap", "add", tap, "mode", "tap")
+        self.ip("link", "set", tap, "master", BRIDGE, "up")
+        return f"tap,model=virtio-net-pci,ifname={tap},script=no,downscript=no,mac={mac}"
+
+    def head_resolves(self) -> list[str]:
+        """Return what starts a program that sees the head as its name server, as QEMU's own network does then.
+
+        ip starts programs in a mount namespace of their own.
+        """
+        script = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"'
+        return ["sh", "-c", script, "sh", str(self.resolver)]
 
     def press_power_button(self, name: str) -> None:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -160,11 +170,14 @@ class Cluster:
         os.execvp(command[0], command)
 
     def down(self) -> None:
+        """End all that runs, also what was started just before its starter was killed and stands in no file."""
         self.end_head()
         for file in sorted(self.folder.glob("*.pid")):
             end(int(file.read_text().split()[0]), file.read_text().split()[1])
             file.unlink()
         if Path("/run/netns", self.namespace).exists():
+            for pid in run("ip", "netns", "pids", self.namespace).split():
+                end(int(pid), started(int(pid)), signal.SIGKILL)
             run("ip", "netns", "delete", self.namespace)
 
     def end_head(self) -> None:
@@ -219,13 +232,16 @@ def started(pid: int) -> str:
         return ""
 
 
-def end(pid: int, start: str) -> None:
-    """End a process, and wait for it; after a while without asking."""
-    if started(pid) != start:
-        return
-    handle = os.pidfd_open(pid)
+def end(pid: int, start: str, *signals: signal.Signals) -> None:
+    """End a process by each signal in turn, and wait for it; by default after a while without asking."""
     try:
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        if started(pid) != start:
+            return
+        for number in signals or (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(handle, number)
             if select.select([handle], [], [], END_SECONDS)[0]:
@@ -234,10 +250,11 @@ def end(pid: int, start: str) -> None:
         os.close(handle)
 
 
-def run(*command: str) -> None:
+def run(*command: str) -> str:
     done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"pool: {' '.join(command)} failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -109,6 +109,8 @@ def write_inventory(folder: Path, head: Head) -> Path:
         "ansible_user": "root",
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_ssh_private_key_file": str(head.key),
+        # Ansible shares connections by the name of the host, and another test's head may have the same.
+        "ansible_control_path_dir": str(folder / "ssh"),
         "ansible_ssh_common_args": "-oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null -oLogLevel=ERROR "
         f"-oProxyCommand='{head.proxy}'",
     }

@@ -152,6 +152,11 @@ def test_the_secrets_are_the_sites_and_nobody_elses_to_read(site: str, release: 
     assert found == SECRETS[site]
 
 
+def test_owners_of_jobs_are_known_where_these_run_as_their_owners(site: str, release: Host) -> None:
+    found = release.run("getent passwd starsim").stdout.split(":")[2:3]
+    assert found == {"clemson": [], "bnl": ["1601"]}[site]
+
+
 def test_nothing_of_the_other_site_is_in_it(site: str, release: Host) -> None:
     places = "/boot /etc /opt /root /srv /usr/local /var/lib"
     for name in SITES:
