@@ -102,9 +102,9 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     with locked(image), room() as folder, ThreadPoolExecutor(1) as pool:
         unpacking = pool.submit(bundle.unpack, runner, options["bundle"], folder)
         with open_guest(runner, spread, options["access"], writable=not module.check_mode) as files:
-            guest = system.inspect(files)
+            guest = None if options["force"] else system.inspect(files)
             kernel = unpacking.result()
-            if not options["force"]:
+            if guest:
                 bundle.require_match(kernel.manifest, guest, image)
             plan = bundle.plan_install(files, kernel)
             selinux.label_new(plan)
