@@ -23,7 +23,11 @@ PROGRAM = ROOT / "roles/scratch/files/voc-cluster-scratch"
 
 DISK = {"path": "/var/scratch-area", "type": "disk", "device": "SERIAL=scratch0"}
 GOOD = {"debian13": DISK, "el9": DISK, "el6": DISK, "leap15": {"path": "/scratch", "type": "tmpfs"}}
-BAD = {"nameless": {"path": "/scratch", "type": "disk"}, "strange": {**DISK, "device": "SERIAL=a b"}}
+BAD = {
+    "nameless": {"path": "/scratch", "type": "disk"},
+    "strange": {**DISK, "device": "SERIAL=a b"},
+    "longer": {**DISK, "device": "SERIAL=a\n"},
+}
 
 
 @pytest.fixture(scope="module")

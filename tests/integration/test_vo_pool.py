@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.voc.cluster.tests.unit.images import make_ext, plant
+from ansible_collections.voc.cluster.tests.unit.images import make_ext, plant, tool
 
 from .fitting import Fitted, fit, names, permissions, read
+from .playbooks import ROOT, SECONDS
 
 UNIT = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
 GUEST = {
@@ -32,13 +34,41 @@ GOOD = {
             "settings": {"GLIDEIN_Site": '"Clemson"', "STARTD_ATTRS": "$(STARTD_ATTRS) GLIDEIN_Site"},
         },
     },
+    # Nobody listens there.
+    "hurried": {
+        "voc_name": "STAR",
+        "voc_pool": {**POOL, "collector": "127.0.0.1:1", "idle": 5, "settings": {"UPDATE_INTERVAL": 5}},
+    },
     "none": {"site_filesystems": []},
 }
 BAD = {
     "nameless": ({"voc_pool": POOL}, "and a voc_name"),
     "tokenless": ({"voc_name": "STAR", "voc_pool": {**POOL, "token": ""}}, "domain and token must be given"),
+    "longer": ({"voc_name": "STAR", "voc_pool": {**POOL, "domain": "a\n"}}, "domain and token must be given"),
     "expression": ({"voc_name": "STAR", "voc_pool": {**POOL, "start": "(A"}}, "START is not a ClassAd expression: (A"),
 }
+
+TREE = ROOT / "build/head/trixie"
+# HTCondor on a tree of its own, with no network and no systemd: `shutdown` says that it was called.
+WORKER = """
+set -e
+cd "$1"
+mount -t overlay -o lowerdir="$2",upperdir="$1/changes",workdir="$1/work" overlay tree
+cp config tree/etc/condor/config.d/50-voc-cluster.config
+cp end tree/usr/local/sbin/voc-cluster-end
+printf '#!/bin/sh\nid -u >/var/log/condor/end; echo "$@" >>/var/log/condor/end\n' >shutdown
+chmod 755 shutdown tree/usr/local/sbin/voc-cluster-end
+rm -f tree/usr/sbin/shutdown
+mv shutdown tree/usr/sbin
+ip link set lo up
+# It looks for its own name two minutes long, each daemon by itself.
+hostname worker
+echo 127.0.0.1 worker >>tree/etc/hosts
+mount -t proc proc tree/proc
+mount --rbind /dev tree/dev
+mount -t tmpfs tmpfs tree/run
+exec chroot tree sh -c 'install -d -o condor /run/condor /run/lock/condor; condor_master -f'
+"""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +101,25 @@ def test_it_ends_when_there_is_no_work(fitted: Fitted) -> None:
     program = settings(fitted.images["default"])["DEFAULT_MASTER_SHUTDOWN_SCRIPT"]
     assert permissions(fitted.images["default"], program) == ("0755", 0, 0)
     assert "shutdown -h now" in read(fitted.images["default"], program)
+
+
+@pytest.mark.root
+def test_htcondor_itself_ends_when_there_is_no_work(fitted: Fitted, tmp_path: Path) -> None:
+    tool(ROOT / "tools/make-head-tree", TREE)
+    image = fitted.images["hurried"]
+    for name, path in (
+        ("config", "/etc/condor/config.d/50-voc-cluster.config"),
+        ("end", "/usr/local/sbin/voc-cluster-end"),
+    ):
+        (tmp_path / name).write_text(read(image, path))
+    for name in ("changes", "work", "tree"):
+        (tmp_path / name).mkdir()
+    spaces = ("--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child")
+    script = ("sh", "-c", WORKER, "sh", str(tmp_path), str(TREE))
+    done = subprocess.run(["unshare", *spaces, *script], capture_output=True, text=True, timeout=SECONDS, check=False)
+    logs = tmp_path / "changes/var/log/condor"
+    assert (logs / "end").exists(), done.stderr + (logs / "MasterLog").read_text()
+    assert (logs / "end").read_text().splitlines() == ["0", "-h now"]
 
 
 def test_the_vo_says_which_jobs_run(fitted: Fitted) -> None:
