@@ -53,7 +53,11 @@ TREE = ROOT / "build/head/trixie"
 WORKER = """
 set -e
 cd "$1"
-mount -t overlay -o lowerdir="$2",upperdir="$1/changes",workdir="$1/work" overlay tree
+mount -t tmpfs tmpfs memory
+mkdir memory/changes memory/work
+mount -t overlay -o lowerdir="$2",upperdir=memory/changes,workdir=memory/work overlay tree
+chown "$(stat -c %u:%g "$2/var/log/condor")" log
+mount --bind log tree/var/log/condor
 cp config tree/etc/condor/config.d/50-voc-cluster.config
 cp end tree/usr/local/sbin/voc-cluster-end
 printf '#!/bin/sh\nid -u >/var/log/condor/end; echo "$@" >>/var/log/condor/end\n' >shutdown
@@ -112,14 +116,13 @@ def test_htcondor_itself_ends_when_there_is_no_work(fitted: Fitted, tmp_path: Pa
         ("end", "/usr/local/sbin/voc-cluster-end"),
     ):
         (tmp_path / name).write_text(read(image, path))
-    for name in ("changes", "work", "tree"):
+    for name in ("memory", "tree", "log"):
         (tmp_path / name).mkdir()
     spaces = ("--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child")
     script = ("sh", "-c", WORKER, "sh", str(tmp_path), str(TREE))
     done = subprocess.run(["unshare", *spaces, *script], capture_output=True, text=True, timeout=SECONDS, check=False)
-    logs = tmp_path / "changes/var/log/condor"
-    assert (logs / "end").exists(), done.stderr + (logs / "MasterLog").read_text()
-    assert (logs / "end").read_text().splitlines() == ["0", "-h now"]
+    assert (tmp_path / "log/end").exists(), done.stderr + (tmp_path / "log/MasterLog").read_text()
+    assert (tmp_path / "log/end").read_text().splitlines() == ["0", "-h now"]
 
 
 def test_the_vo_says_which_jobs_run(fitted: Fitted) -> None:
