@@ -93,8 +93,9 @@ def test_the_outcome_is_data_and_a_diff_and_no_terminal_obeys_it() -> None:
     ("options", "words"),
     [
         ({"timeout": -1}, "timeout: -1 is no number of seconds to wait"),
-        ({"creates": "/usr\0/x"}, "creates: no path has a null character in it"),
-        ({"removes": "\0"}, "removes: no path has a null character in it"),
+        # Some releases of Ansible say it themselves, before the module is asked.
+        ({"creates": "/usr\0/x"}, "null character"),
+        ({"removes": "\0"}, "null character"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
