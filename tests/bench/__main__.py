@@ -61,7 +61,9 @@ def main(only: str) -> int:
             if row:
                 rows.append(row)
             else:
-                print(f"{name}: left out, what it compares with is not installed", file=sys.stderr)
+                print(
+                    f"{name}: left out, what it compares with is not installed or does not work here", file=sys.stderr
+                )
     print(table(rows))
     report = [{**asdict(row), "holds": row.holds} for row in rows]
     (ROOT / "bench.json").write_text(json.dumps(report, indent=2) + "\n")
