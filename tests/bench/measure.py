@@ -39,6 +39,10 @@ class Row:
         return self.limit is None or (self.median if self.ratio is None else self.ratio) <= self.limit
 
 
+class PeerError(Exception):
+    """A program to compare with is not installed, or does not work on this machine."""
+
+
 # Group and name -> what measures it; it is given a folder of its own, and returns None
 # where a program that it compares with is not installed.
 BENCHMARKS: dict[tuple[str, str], Callable[[Path], Row | None]] = {}

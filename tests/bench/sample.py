@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from measure import PeerError
+
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
 from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 
@@ -17,6 +19,18 @@ _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 def tool(*argv: str | Path, **options: object) -> None:
     """Run a program that must succeed; its output is not shown."""
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PATH": _PATH}, **options)
+
+
+def peer(*argv: str | Path) -> None:
+    """Run a program to compare with, which says itself why it fails.
+
+    Raises:
+        PeerError: it is not installed, or does not work here; virt-customize for one wants a kernel on this machine.
+    """
+    try:
+        tool(*argv)
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        raise PeerError from error
 
 
 def sample() -> Path:
