@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -115,12 +115,7 @@ class Domains:
         return bool(answer)
 
     def _lookup(self, name: str) -> t.Any:
-        try:
-            return self._connection.lookupByName(name)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
-                return None
-            raise ToolError(f"libvirt failed: {error}") from None
+        return look_up(self._connection.lookupByName, name, libvirt.VIR_ERR_NO_DOMAIN)
 
 
 def _told(domain: t.Any) -> tuple[t.Any, str, int] | None:
@@ -138,6 +133,20 @@ def _running(domain: t.Any, xml: str, state: int) -> Running | None:
         return None
     active = state in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED, libvirt.VIR_DOMAIN_SHUTDOWN)
     return Running(domain.name(), domain.UUIDString(), mark, active, domain_xml.read_type(xml))
+
+
+def look_up(by_name: Callable[[str], t.Any], name: str, missing: int) -> t.Any:
+    """Return what libvirt has of a name; None where it says, by its error number, that there is none.
+
+    Raises:
+        ToolError: libvirt failed.
+    """
+    try:
+        return by_name(name)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == missing:
+            return None
+        raise ToolError(f"libvirt failed: {error}") from None
 
 
 @contextmanager
@@ -195,4 +204,4 @@ def _gone_is_fine() -> Iterator[None]:
             raise
 
 
-__all__ = ["LIBVIRT_ERROR", "Domains", "Running", "connect", "opened", "translated"]
+__all__ = ["LIBVIRT_ERROR", "Domains", "Running", "connect", "look_up", "opened", "translated"]

@@ -24,7 +24,7 @@ except ImportError:
     libvirt = None  # said by domains.opened
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
-from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import opened, translated
+from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import look_up, opened, translated
 
 
 @dataclass(frozen=True, order=True)
@@ -140,15 +140,12 @@ def connect(uri: str, name: str) -> Iterator[Network]:
 
     Raises:
         InputError: there is none of that name.
-        ToolError: libvirt cannot be reached, or its binding is not installed.
+        ToolError: libvirt failed, cannot be reached, or its binding is not installed.
     """
     with opened(uri) as connection:
-        try:
-            network = connection.networkLookupByName(name)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != libvirt.VIR_ERR_NO_NETWORK:
-                raise
-            raise InputError(f"libvirt has no network {name}", where=uri, hint="define it first") from None
+        network = look_up(connection.networkLookupByName, name, libvirt.VIR_ERR_NO_NETWORK)
+        if network is None:
+            raise InputError(f"libvirt has no network {name}", where=uri, hint="define it first")
         yield Network(network)
 
 
