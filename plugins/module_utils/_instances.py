@@ -27,10 +27,10 @@ from ansible_collections.voc.cluster.plugins.module_utils._addressing import (
     make_scheme,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, located
+from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import FOLDER
 
 FUNCTIONAL, LEASED = "functional", "leased"
 DEFAULT_NAME = "{hypervisor}-vm{slot}"
-DEFAULT_OVERLAYS = "/var/lib/voc-cluster/instances"
 
 Variables = Mapping[str, t.Any]
 
@@ -101,7 +101,7 @@ def _of_one(hypervisor: str, variables: Variables) -> Iterator[Instance]:
     network, voc = _text(variables, "voc_network"), _text(variables, "voc_name")
     dialect = _choice(variables, "voc_mac_format", DIALECTS)
     template = _text(variables, "voc_instance_name") or DEFAULT_NAME
-    overlays = _text(variables, "voc_overlays") or DEFAULT_OVERLAYS
+    overlays = _text(variables, "voc_overlays") or FOLDER
     for slot in range(_counted(variables, "voc_slots", 1)):
         name = instance_name(template, hypervisor, slot)
         mac = scheme.mac(hypervisor, slot) if scheme else None
@@ -190,4 +190,4 @@ def _require_distinct(found: Sequence[Instance], what: str, values: Sequence[str
             )
 
 
-__all__ = ["DEFAULT_NAME", "DEFAULT_OVERLAYS", "FUNCTIONAL", "LEASED", "Instance", "instances"]
+__all__ = ["DEFAULT_NAME", "FUNCTIONAL", "LEASED", "Instance", "instances"]

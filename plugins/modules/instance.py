@@ -18,6 +18,7 @@ description:
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
+  - voc.cluster._instance
   - voc.cluster._attributes.limits
 attributes:
   check_mode:
@@ -30,10 +31,6 @@ requirements:
   - qemu-utils
   - dosfstools and mtools, for a seed
 options:
-  name:
-    description: The instance's name, and that of its domain.
-    type: str
-    required: true
   state:
     description:
       - With V(present) it runs.
@@ -41,10 +38,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  folder:
-    description: Where its files are, on a local filesystem of the hypervisor.
-    type: path
-    default: /var/lib/voc-cluster/instances
   uri:
     description: How libvirt is reached.
     type: str
@@ -76,18 +69,6 @@ options:
     description: The virtual cluster it works for, which its domain is marked with.
     type: str
     default: ""
-  memory:
-    description: Its memory, for example V(2G).
-    type: str
-    default: 2G
-  vcpus:
-    description: How many processors it has.
-    type: int
-    default: 1
-  architecture:
-    description: The architecture it emulates or is.
-    type: str
-    default: x86_64
   machine:
     description: The machine type of QEMU. Releases that an old kernel boots may want V(pc).
     type: str
@@ -146,10 +127,6 @@ options:
       - Let an outdated instance power off, and start it anew. Without it, it is left alone and reported.
     type: bool
     default: false
-  overcommit:
-    description: How much more than there is free space all overlays of O(folder) may grow to, together.
-    type: float
-    default: 1.0
   wait_for:
     description:
       - What shows that it is up. V(agent) is the guest agent of QEMU, V(ssh) an ssh server at O(address).
@@ -236,6 +213,8 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import InputEr
 from ansible_collections.voc.cluster.plugins.module_utils._instance import files, lifecycle
 from ansible_collections.voc.cluster.plugins.module_utils._instance.accelerator import ACCELERATORS
 from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import (
+    ARGUMENT_SPEC,
+    DIRECT_BOOT,
     FIRMWARES,
     Definition,
     DirectBoot,
@@ -343,9 +322,8 @@ def main() -> None:
     text: dict[str, t.Any] = {"type": "str"}
     module = AnsibleModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
+            **ARGUMENT_SPEC,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "folder": {"type": "path", "default": "/var/lib/voc-cluster/instances"},
             "uri": {"type": "str", "default": "qemu:///system"},
             "release": {"type": "path"},
             "uuid": text,
@@ -354,9 +332,6 @@ def main() -> None:
             "network": text,
             "hypervisor": text,
             "voc": {"type": "str", "default": ""},
-            "memory": {"type": "str", "default": "2G"},
-            "vcpus": {"type": "int", "default": 1},
-            "architecture": {"type": "str", "default": "x86_64"},
             "machine": {"type": "str", "default": "q35"},
             "cpu": {"type": "str", "default": ""},
             "accelerator": {"type": "str", "choices": list(ACCELERATORS), "default": "auto"},
@@ -365,16 +340,8 @@ def main() -> None:
             "scratch": text,
             # User data may hold passwords and keys.
             "seed": {"type": "dict", "no_log": True},
-            "direct_boot": {
-                "type": "dict",
-                "options": {
-                    "kernel": {"type": "path", "required": True},
-                    "initramfs": {"type": "path", "required": True},
-                    "command_line": {"type": "str", "required": True},
-                },
-            },
+            "direct_boot": DIRECT_BOOT,
             "replace": {"type": "bool", "default": False},
-            "overcommit": {"type": "float", "default": 1.0},
             "wait_for": {"type": "str", "choices": ["none", *lifecycle.WAITS, "batch"], "default": "none"},
             "address": text,
             "timeout": {"type": "int", "default": 300},

@@ -68,6 +68,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._instance import files
+from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import FOLDER
 from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import connect
 from ansible_collections.voc.cluster.plugins.module_utils._module import run
 
@@ -103,7 +104,7 @@ def main() -> None:
         argument_spec={
             "hypervisor": {"type": "str", "required": True},
             "expected": {"type": "list", "elements": "str"},
-            "folder": {"type": "path", "default": "/var/lib/voc-cluster/instances"},
+            "folder": {"type": "path", "default": FOLDER},
             "uri": {"type": "str", "default": "qemu:///system"},
         },
         supports_check_mode=True,

@@ -21,6 +21,7 @@ description:
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
+  - voc.cluster._instance
   - voc.cluster._attributes.limits
 attributes:
   check_mode:
@@ -30,19 +31,11 @@ attributes:
 requirements:
   - qemu-utils
 options:
-  name:
-    description: The instance's name, and that of its domain.
-    type: str
-    required: true
   format:
     description: What is written, V(xl) for a configuration of C(xl), V(libvirt) for a domain of libvirt's.
     type: str
     choices: [xl, libvirt]
     default: xl
-  folder:
-    description: Where its files are, on a local filesystem of the host.
-    type: path
-    default: /var/lib/voc-cluster/instances
   release:
     description: The image file of the release, on the host. A symbolic link such as C(current) is followed.
     type: path
@@ -59,18 +52,6 @@ options:
     description: The bridge of the host that its interface is connected to.
     type: str
     required: true
-  memory:
-    description: Its memory, for example V(2G).
-    type: str
-    default: 2G
-  vcpus:
-    description: How many processors it has.
-    type: int
-    default: 1
-  architecture:
-    description: Its architecture.
-    type: str
-    default: x86_64
   direct_boot:
     description: The kernel outside of the image that starts it.
     type: dict
@@ -88,10 +69,6 @@ options:
         description: Its command line. The root filesystem is on C(/dev/xvda1).
         type: str
         required: true
-  overcommit:
-    description: How much more than there is free space all overlays of O(folder) may grow to, together.
-    type: float
-    default: 1.0
 """
 
 EXAMPLES = r"""
@@ -139,6 +116,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._instance import files, lifecycle, xen
 from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import (
+    ARGUMENT_SPEC,
+    DIRECT_BOOT,
     Definition,
     DirectBoot,
     require_sound,
@@ -192,26 +171,13 @@ def main() -> None:
     text = {"type": "str", "required": True}
     module = AnsibleModule(
         argument_spec={
-            "name": text,
+            **ARGUMENT_SPEC,
             "format": {"type": "str", "choices": ["xl", "libvirt"], "default": "xl"},
-            "folder": {"type": "path", "default": "/var/lib/voc-cluster/instances"},
             "release": {"type": "path", "required": True},
             "uuid": text,
             "mac": text,
             "bridge": text,
-            "memory": {"type": "str", "default": "2G"},
-            "vcpus": {"type": "int", "default": 1},
-            "architecture": {"type": "str", "default": "x86_64"},
-            "direct_boot": {
-                "type": "dict",
-                "required": True,
-                "options": {
-                    "kernel": {"type": "path", "required": True},
-                    "initramfs": {"type": "path", "required": True},
-                    "command_line": text,
-                },
-            },
-            "overcommit": {"type": "float", "default": 1.0},
+            "direct_boot": {**DIRECT_BOOT, "required": True},
             "limits": LIMITS,
         },
         supports_check_mode=True,

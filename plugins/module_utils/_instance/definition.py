@@ -12,11 +12,30 @@ import hashlib
 import json
 import os
 import re
+import typing as t
 from dataclasses import asdict, dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
 
 FIRMWARES = ("bios", "uefi")
+FOLDER = "/var/lib/voc-cluster/instances"
+# What the modules that make an instance's files have in common; see the documentation fragment _instance.
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "folder": {"type": "path", "default": FOLDER},
+    "memory": {"type": "str", "default": "2G"},
+    "vcpus": {"type": "int", "default": 1},
+    "architecture": {"type": "str", "default": "x86_64"},
+    "overcommit": {"type": "float", "default": 1.0},
+}
+DIRECT_BOOT: dict[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        "kernel": {"type": "path", "required": True},
+        "initramfs": {"type": "path", "required": True},
+        "command_line": {"type": "str", "required": True},
+    },
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _BUS = {"virtio": "vd", "sata": "sd", "scsi": "sd"}
 
@@ -140,4 +159,13 @@ def require_sound(definition: Definition) -> None:
         raise InputError("an instance needs at least 64 MiB of memory and a processor", where=definition.name)
 
 
-__all__ = ["FIRMWARES", "Definition", "DirectBoot", "require_name", "require_sound"]
+__all__ = [
+    "ARGUMENT_SPEC",
+    "DIRECT_BOOT",
+    "FIRMWARES",
+    "FOLDER",
+    "Definition",
+    "DirectBoot",
+    "require_name",
+    "require_sound",
+]
