@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
+# They lie beside this file, and what they measure is found by the path above: hence so late.
 import engine  # noqa: E402
 import formats  # noqa: E402
 import guest  # noqa: E402

@@ -14,6 +14,9 @@ from ansible_collections.voc.cluster.tests.unit.images import make_ext, tool
 
 from . import playbooks
 
+# A service of a guest in which there is no program of its.
+UNIT = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
+
 _ROOT_OWNER = ("-E", "root_owner=0:0")
 
 

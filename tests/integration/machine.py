@@ -13,10 +13,14 @@ PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _DEADLINE = 10  # seconds; the kernel frees a loop device a moment after its last user is gone
 
 
+def environment() -> dict[str, str]:
+    """Return that of programs of the system's, of which some have no place in an ordinary user's path."""
+    return {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "LC_ALL": "C"}
+
+
 def tool(*argv: str | Path, accept: tuple[int, ...] = (0,)) -> str:
     """Run a program outside the library and return what it printed."""
-    environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "LC_ALL": "C"}
-    done = subprocess.run([str(word) for word in argv], capture_output=True, check=False, env=environment)
+    done = subprocess.run([str(word) for word in argv], capture_output=True, check=False, env=environment())
     assert done.returncode in accept, f"{argv}: {(done.stdout + done.stderr).decode(errors='replace')}"
     return done.stdout.decode("utf-8", "surrogateescape")
 

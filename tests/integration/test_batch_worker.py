@@ -10,10 +10,9 @@ import pytest
 
 from ansible_collections.voc.cluster.tests.unit.images import make_ext, plant, tool
 
-from .fitting import Fitted, fit, names, permissions, read
+from .fitting import UNIT, Fitted, fit, names, permissions, read
 from .playbooks import ROOT
 
-UNIT = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
 GUEST = {
     "/etc/passwd": "root:x:0:0::/root:/bin/sh\nmunge:x:103:104::/:/bin/false\n",
     "/etc/group": "root:x:0:\nmunge:x:104:\n",

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.voc.cluster.tests.unit.families import FAMILIES
 
 from .fitting import Fitted, fit, make_guest, names, permissions, read
-from .machine import tool
+from .machine import environment, tool
 from .playbooks import ROOT
 
 MIB = 1 << 20
@@ -68,10 +68,6 @@ def test_a_second_run_changes_nothing(guest: str, fitted: Fitted) -> None:
 def test_what_could_not_work_is_refused(host: str, fitted: Fitted) -> None:
     assert "site_scratch: path must be an absolute path" in fitted.refusal(host)
     assert fitted.is_untouched(host)
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 
 
 @pytest.fixture

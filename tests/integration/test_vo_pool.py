@@ -9,10 +9,9 @@ import pytest
 
 from ansible_collections.voc.cluster.tests.unit.images import make_ext, plant, tool
 
-from .fitting import Fitted, fit, names, permissions, read
+from .fitting import UNIT, Fitted, fit, names, permissions, read
 from .playbooks import ROOT, SECONDS
 
-UNIT = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
 GUEST = {
     "/etc/passwd": "root:x:0:0::/root:/bin/sh\n",
     "/etc/group": "root:x:0:\n",

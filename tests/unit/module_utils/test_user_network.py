@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ansible_collections.voc.cluster.plugins.module_utils import _user_network
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
 from ansible_collections.voc.cluster.plugins.module_utils._user_network import resolver
+from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner
 
 SERVER = "nameserver 10.0.2.3"
 
@@ -35,5 +36,5 @@ def test_a_namespace_that_cannot_be_had_is_told(number: int, words: str, monkeyp
 
     monkeypatch.setattr(_user_network.ctypes, "CDLL", lambda *_a, **_o: SimpleNamespace(unshare=lambda _flags: 0))
     monkeypatch.setattr(_user_network.os, "open", refuse)
-    with pytest.raises(InputError, match=words), _user_network.user_network(None):  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=words), _user_network.user_network(ScriptedRunner()):
         pass
