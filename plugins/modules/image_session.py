@@ -123,7 +123,12 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import InputEr
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 from ansible_collections.voc.cluster.plugins.module_utils._session import records
 from ansible_collections.voc.cluster.plugins.module_utils._session.holder import Request
-from ansible_collections.voc.cluster.plugins.module_utils._session.lifetime import close, open_session, require_usable
+from ansible_collections.voc.cluster.plugins.module_utils._session.lifetime import (
+    close,
+    open_session,
+    require_usable,
+    settled,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._session.owner import Owner
 from ansible_collections.voc.cluster.plugins.module_utils._session.tools import oldest_python
 
@@ -133,7 +138,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     image = options["image"]
     if not os.path.isabs(image):
         raise InputError("the path is not absolute", where=image, hint="the connection finds the session by it")
-    found = records.find(image)
+    found = settled(image)
     wanted = options["state"] == "present"
     changed = wanted != (found is not None)
     if wanted:

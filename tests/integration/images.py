@@ -49,6 +49,11 @@ class Site:
     builder: Mapping[str, object]
 
     @property
+    def remote(self) -> Path:
+        """Where modules lie while they run."""
+        return self.folder / "remote"
+
+    @property
     def inventory(self) -> Path:
         """Write the inventory and return it."""
         path = self.folder / "hosts.json"
@@ -70,7 +75,7 @@ class Site:
         return {
             **playbooks.environment(),
             "ANSIBLE_ROLES_PATH": str(ROLES),
-            "ANSIBLE_REMOTE_TMP": str(self.folder / "remote"),
+            "ANSIBLE_REMOTE_TMP": str(self.remote),
         }
 
     def run(self, play: str, *, session: bool = True, **variables: object) -> Play:

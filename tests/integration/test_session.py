@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError
 from ansible_collections.voc.cluster.plugins.module_utils._session import entry, records
 from ansible_collections.voc.cluster.plugins.module_utils._session.holder import Request
-from ansible_collections.voc.cluster.plugins.module_utils._session.lifetime import close, open_session
+from ansible_collections.voc.cluster.plugins.module_utils._session.lifetime import close, open_session, settled
 from ansible_collections.voc.cluster.plugins.module_utils._session.owner import Owner
 from ansible_collections.voc.cluster.plugins.module_utils._session.records import Record
 
@@ -245,6 +246,23 @@ def test_a_session_ends_with_its_owner(runner: Runner, fresh: Path) -> None:
     finally:
         owner.kill()
         owner.wait()
+
+
+def test_a_session_whose_run_is_gone_is_in_nobodys_way(runner: Runner, fresh: Path) -> None:
+    with subprocess.Popen(["sleep", "600"]) as owner:
+        record = open_session(runner, request(fresh, owner=Owner.of(owner.pid)))
+        owner.kill()
+    assert settled(str(fresh)) is None
+    assert_nothing_is_left(fresh, record)
+
+
+def test_a_session_that_is_being_opened_is_waited_for(fresh: Path) -> None:
+    with ThreadPoolExecutor(1) as pool, records.own_folder(str(fresh)) as (_folder, descriptor):
+        asked = pool.submit(settled, str(fresh))
+        assert not wait([asked], timeout=0.5).done
+        record = Record(str(fresh), os.getpid(), False, None, "guest")
+        record.write(descriptor)
+        assert asked.result(SECONDS) == record
 
 
 def test_a_session_ends_when_it_is_not_used(runner: Runner, fresh: Path) -> None:

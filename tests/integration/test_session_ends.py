@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -55,10 +56,20 @@ def site(request: pytest.FixtureRequest, image: Path, tmp_path: Path) -> Iterato
 
 
 def of_the_session(image: Path) -> set[str]:
-    """Return what there is of it: its record, loop devices, and processes that have the image's name."""
+    """Return what there is of it: its record, and loop devices."""
     found = loop_devices((image,))
     record = records.find(str(image))
     return found | ({f"session, process {record.pid}"} if record else set())
+
+
+def of_the_run(site: Site) -> set[str]:
+    """Return what there is of a play: its session, and modules that are still on their way, or hold one."""
+    on_the_way = set()
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            if os.fsencode(site.remote) in file.read_bytes():
+                on_the_way.add(f"process {file.parent.name}")
+    return of_the_session(site.image) | on_the_way
 
 
 def test_a_killed_playbook_leaves_no_session(site: Site, image: Path) -> None:
@@ -74,7 +85,7 @@ def test_a_killed_playbook_leaves_no_session(site: Site, image: Path) -> None:
             playbook.send_signal(signal.SIGKILL)
             playbook.wait()
             log.close()
-        assert not left_behind(lambda: of_the_session(image), set())
+        assert not left_behind(lambda: of_the_run(site), set())
     closed = site.run("", session=True)
     assert closed.status == 0, closed.output
     assert tool("e2fsck", "-fn", image)

@@ -24,6 +24,29 @@ _PATIENCE = 120  # seconds, for a holder to write what the guest's programs wrot
 _DIED = "the process that was to hold the session has died"
 
 
+def settled(image: str) -> Record | None:
+    """Return the session of an image, if one is open; wait where one is being opened, or ends with its run.
+
+    A module that is still on its way when its run is killed opens a session for nobody.
+
+    Raises:
+        GuestError: it is neither open nor ended after a long time.
+    """
+    end = time.monotonic() + _PATIENCE
+    while _is_passing(image, found := records.find(image)):
+        if time.monotonic() > end:
+            raise GuestError("its session is neither open nor does it end", where=image, hint="look at its process")
+        time.sleep(0.02)
+    return found
+
+
+def _is_passing(image: str, found: Record | None) -> bool:
+    """Whether a session's state is one that soon ends by itself."""
+    if found is None:
+        return records.is_opening(image)
+    return found.owner is not None and found.owner.is_gone
+
+
 def require_usable(found: Record, request: Request) -> None:
     """Make sure that a session that is open is the one that is asked for.
 
@@ -110,4 +133,4 @@ def close(image: str, found: Record | None) -> None:
         raise GuestError(f"its session did not end well ({failure.rstrip('.')})", where=image, hint="make it again")
 
 
-__all__ = ["close", "open_session", "require_usable"]
+__all__ = ["close", "open_session", "require_usable", "settled"]

@@ -74,6 +74,15 @@ def find(image: str) -> Record | None:
     return Record(**data, owner=Owner.read(owner) if owner else None)
 
 
+def is_opening(image: str) -> bool:
+    """Whether somebody is about to hold a session of an image, and has not written its record yet."""
+    try:
+        with (Path(folder_of(image)) / RECORD).open("rb") as file:
+            return _is_locked(file, fcntl.LOCK_SH) and not file.read(1)
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def own_folder(image: str) -> Iterator[tuple[Path, int]]:
     """Make the folder of a session, and give it with a descriptor of its record; it is removed in the end.
@@ -140,6 +149,7 @@ __all__ = [
     "find",
     "folder_of",
     "in_use",
+    "is_opening",
     "own_folder",
     "remove_left",
     "write_failure",

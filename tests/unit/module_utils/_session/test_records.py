@@ -27,13 +27,17 @@ def record() -> Record:
 
 def test_a_session_is_found_by_its_image_while_it_is_held() -> None:
     assert records.find(IMAGE) is None
+    assert not records.is_opening(IMAGE)
     with records.own_folder(IMAGE) as (folder, descriptor):
         assert str(folder) == records.folder_of(IMAGE)
-        assert records.find(IMAGE) is None  # it is being opened
+        assert records.find(IMAGE) is None
+        assert records.is_opening(IMAGE)
         record().write(descriptor)
         assert records.find(IMAGE) == record()
+        assert not records.is_opening(IMAGE)
         assert records.find("/srv/images/other.raw") is None
     assert records.find(IMAGE) is None
+    assert not records.is_opening(IMAGE)
     assert not folder.exists()
 
 
@@ -57,6 +61,7 @@ def test_what_a_killed_holder_left_is_no_session_and_is_removed() -> None:
     folder.mkdir(parents=True)
     (folder / records.RECORD).write_text("{}")
     assert records.find(IMAGE) is None
+    assert not records.is_opening(IMAGE)
     records.write_failure(IMAGE, "umount failed")
     assert records.remove_left(IMAGE) == "umount failed"
     assert not folder.exists()
