@@ -176,13 +176,15 @@ class Runner(ABC):
         data: bytes | None = None,
         accept: Collection[int] = (0,),
         bare: bool = False,
+        settings: Mapping[str, str] | None = None,
         watch: Watch | None = None,
         name: str | None = None,
     ) -> Completed:
         """Run a program within `limits`, or higher ones of the user's, and return what it wrote.
 
         Args:
-            bare: give it no environment at all.
+            bare: give it no environment, but for `settings`.
+            settings: variables of its environment, beside the usual ones.
             name: what messages call it, where the user does not know the program that is started.
             watch: is called while it runs.
 
@@ -192,7 +194,8 @@ class Runner(ABC):
         """
         tool = name or argv[0]
         limits = limits.raised(self.raised)
-        command = [*((find("env"), "-i") if bare else ()), find(argv[0]), *argv[1:]]
+        changes = [*(["-i"] if bare else []), *(f"{key}={value}" for key, value in (settings or {}).items())]
+        command = [*((find("env"), *changes) if changes else ()), find(argv[0]), *argv[1:]]
         try:
             done = self.execute(command, limits, data, watch)
         except OverrunError as error:

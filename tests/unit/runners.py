@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -49,10 +50,10 @@ class _ScriptedConversation(Conversation):
 
 
 def plain(argv: Sequence[str]) -> list[str]:
-    """Return a program's name and its arguments, without what takes its environment away."""
+    """Return a program's name and its arguments, without what changes its environment."""
     tool, *arguments = argv
     if tool.endswith("/env"):
-        tool, *arguments = arguments[arguments.index("-i") + 1 :]
+        tool, *arguments = itertools.dropwhile(lambda word: word == "-i" or "=" in word, arguments)
     return [tool.rpartition("/")[2], *arguments]
 
 

@@ -412,12 +412,17 @@ def resize(runner: Runner, volume: Volume) -> None:
     cuts a regular file that is longer than the filesystem will be to that size, wherever the
     filesystem begins. One that is not longer is left alone and written to behind its end
     (e2fsprogs 1.47, resize/main.c).
+
+    New inode tables stay holes, where the filesystem's descriptors can say that the guest has yet to
+    zero them. resize2fs would go by whether the builder's kernel could, and write them
+    out where that has no ext4: a sixty-fourth of what is new (resize/resize2fs.c).
     """
     if volume.offset:
         block = require_ext(volume).block_size or 1
         os.truncate(volume.path, volume.size // block * block)
     sectors = volume.size // 512
-    runner.run(["resize2fs", volume.e2fs_name, f"{sectors}s"], limits=TRANSFORM)
+    command = ["resize2fs", volume.e2fs_name, f"{sectors}s"]
+    runner.run(command, limits=TRANSFORM, settings={"RESIZE2FS_FORCE_LAZY_ITABLE_INIT": "1"})
     if volume.offset:
         os.truncate(volume.path, volume.offset + volume.size)
 

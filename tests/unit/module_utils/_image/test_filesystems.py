@@ -312,6 +312,19 @@ def test_a_filesystem_grows_to_fill_its_region(runner: Runner, tmp_path: Path) -
     assert_clean(image)
 
 
+def test_what_grows_takes_no_room_whatever_the_builder_s_kernel_can_do(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable makes resize2fs take the kernel for one without ext4."""
+    monkeypatch.setenv("RESIZE2FS_FORCE_ITABLE_INIT", "1")
+    image = make_ext(tmp_path / "part", size=64 * MIB, kind="ext4")
+    os.truncate(image, 8192 * MIB)
+    filesystems.check(runner, whole(image))
+    filesystems.resize(runner, whole(image))
+    assert image.stat().st_blocks * 512 < 32 * MIB
+    assert_clean(image)
+
+
 @pytest.mark.parametrize("features", ["none", "metadata_csum,extent,64bit"])
 def test_a_descriptor_that_is_wrong_after_growth_is_noticed(features: str, runner: Runner, tmp_path: Path) -> None:
     image = make_ext(tmp_path / "part", size=4 * MIB, kind="ext2", options=("-b", "1024", "-O", features))
