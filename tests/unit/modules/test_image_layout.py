@@ -9,6 +9,7 @@ from ansible_collections.voc.cluster.tests.unit.images import (
     UUID,
     assert_clean,
     debugfs,
+    make_disk,
     make_ext,
     make_xfs_head,
     plant,
@@ -65,6 +66,24 @@ def test_check_mode_tells_what_gets_new_identifiers_but_not_which(
     assert debugfs(tmp_path / "disk", "cat /etc/fstab", offset=MIB) == f"UUID={done['uuid']} / ext4 ro 0 1\n"
     again = run_module("image_layout", capsys, **options)
     assert (again["changed"], again["uuid"], again["renamed"]) == (False, done["uuid"], [])
+
+
+def test_another_table_gives_partitions_another_identifier_and_filesystems_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_disk(tmp_path / "source", make_ext(tmp_path / "part"))
+    options = {"src": str(source), "dest": str(tmp_path / "disk"), "table": "gpt"}
+    told = run_module("image_layout", capsys, check=True, **options)
+    assert told["uuid"] == UUID
+    assert [(item["kind"], item["role"], item["new"]) for item in told["renamed"]] == [
+        ("PTUUID", "disk", None),
+        ("PARTUUID", "root", None),
+    ]
+    done = run_module("image_layout", capsys, **options)
+    assert done["uuid"] == UUID
+    seen = run_module("image_info", capsys, path=str(tmp_path / "disk"))
+    _disk, part = (item["new"] for item in done["renamed"])
+    assert part in [each["uuid"].lower() for each in seen["partition_table"]["partitions"]]
 
 
 def test_bad_input_names_what_the_user_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
