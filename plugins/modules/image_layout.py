@@ -128,7 +128,7 @@ options:
     type: bool
     default: false
   force:
-    description: Write O(dest) even when it exists.
+    description: Write O(dest) even when it exists, but not while another module works on it.
     type: bool
     default: false
 """
@@ -267,6 +267,7 @@ renamed:
 
 import os
 import typing as t
+from contextlib import nullcontext
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
@@ -275,6 +276,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._errors import called
 from ansible_collections.voc.cluster.plugins.module_utils._guest.added import introduce, require_possible
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
+from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import kept
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import (
     LABELS,
@@ -324,12 +326,13 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
         uuid = None if changed else _uuid(planned.table, planned.root, options["dest"])
     uuids: list[str | None] = [None] * len(planned.pieces)
     if made:
-        layout.build(
-            runner,
-            planned,
-            options["dest"],
-            lambda disk: introduce(runner, disk, planned.root.number, added) if added else None,
-        )
+        with kept(options["dest"]) if os.path.exists(options["dest"]) else nullcontext():
+            layout.build(
+                runner,
+                planned,
+                options["dest"],
+                lambda disk: introduce(runner, disk, planned.root.number, added) if added else None,
+            )
         uuids = [_uuid(planned.table, part, options["dest"]) for part in planned.table.partitions]
         uuid = uuids[-1]
     return {

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.voc.cluster.plugins.module_utils._image import blocks
 from ansible_collections.voc.cluster.tests.unit.images import (
     MIB,
     UUID,
@@ -95,6 +96,17 @@ def test_bad_input_names_what_the_user_knows(tmp_path: Path, capsys: pytest.Capt
     result = run_module("image_layout", capsys, **options, esp="1M")
     assert result["msg"].startswith("an EFI system partition of 1048576 bytes is too small")
     assert not (tmp_path / "disk").exists()
+
+
+def test_a_disk_that_another_run_works_on_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dest = make_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
+    before = dest.read_bytes()
+    options = {"src": str(tmp_path / "part"), "dest": str(dest), "force": True}
+    with blocks.locked(str(dest)):
+        result = run_module("image_layout", capsys, **options)
+    assert result["msg"].startswith(f"{dest}: another run is working on this file")
+    assert dest.read_bytes() == before
+    assert run_module("image_layout", capsys, **options)["changed"]
 
 
 def test_sectors_of_4096_bytes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -141,6 +141,17 @@ def test_a_second_holder_of_an_image_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_several_can_keep_an_image_that_nobody_then_holds(tmp_path: Path) -> None:
+    path, link = tmp_path / "a", tmp_path / "link"
+    path.touch()
+    link.symlink_to("a")
+    refused = pytest.raises(InputError, match="another run")
+    with blocks.kept(str(path)), blocks.kept(str(link)), refused, blocks.locked(str(link)):
+        pytest.fail("it is held")
+    with blocks.locked(str(link)), pytest.raises(InputError, match="another run"), blocks.kept(str(path)):
+        pytest.fail("it is kept")
+
+
 def test_files_and_folders_can_be_synced(tmp_path: Path) -> None:
     blocks.sync_file(str(tmp_path))
     with pytest.raises(FileNotFoundError):
