@@ -105,7 +105,7 @@ options:
         description: The raw partition image that is copied into it. Only swap can be without.
         type: path
       size:
-        description: Its size, for example V(2G). Without it, that of what is copied.
+        description: Its size, for example V(2G); at least V(1M). Without it, that of what is copied.
         type: str
       path:
         description: Where the guest mounts it. Without it the guest is not told. Swap has none and is always told.
@@ -280,6 +280,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import k
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import (
     LABELS,
+    MEBIBYTE,
     SECTOR_SIZES,
     Partition,
     Table,
@@ -307,7 +308,9 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
             sector_size=options["sector_size"],
             new_uuids=options["new_uuids"],
             extras=tuple(
-                layout.Extra(extra["type"], extra["src"], _size(extra, "size"), extra["path"])
+                layout.Extra(
+                    extra["type"], extra["src"], _size(extra, "size", "partitions: size", MEBIBYTE), extra["path"]
+                )
                 for extra in options["partitions"]
             ),
         ),
@@ -365,8 +368,8 @@ def _uuid(table: Table, part: Partition, disk: str) -> str | None:
     return found.uuid if found else None
 
 
-def _size(options: dict[str, t.Any], name: str) -> int | None:
-    return parse_size(options[name], name) if options[name] else None
+def _size(options: dict[str, t.Any], name: str, called: str = "", least: int = 0) -> int | None:
+    return parse_size(options[name], called or name, least) if options[name] else None
 
 
 def main() -> None:

@@ -132,6 +132,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
 def release(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
     """Publish an image that nobody changes meanwhile, if there is a need to."""
     source = SourceId(**options["source"])
+    wanted = output.from_options(options)
     require_raw(options["image"])
     current = read_current(options["releases"], options["name"])
     if current and not outdated(*current, source, options["inputs"]):
@@ -139,7 +140,7 @@ def release(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
     if check_mode:
         return {"changed": True, "path": None, "manifest": None}
     require_same(source)
-    order = Order(options["name"], output.from_options(options), source, options["inputs"])
+    order = Order(options["name"], wanted, source, options["inputs"])
     return {"changed": True, **_describe(*publish(runner, options["image"], options["releases"], order))}
 
 

@@ -198,18 +198,22 @@ def new_file(path: str) -> Iterator[str]:
 
 @contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Hold an image file for oneself while it is changed. What is held is the file, whatever links lead to it.
+    """Hold an image file for oneself while it is changed.
 
     Raises:
-        InputError: another process holds it, or keeps it as it is.
+        InputError: another process holds it, or keeps it as it is; or it is a link, which could be turned to another.
     """
-    with _held(path, os.O_RDWR, fcntl.LOCK_EX):
+    if os.path.islink(path):
+        raise InputError("it is a link", where=path, hint="give the path of the file that is to be changed")
+    with _held(path, os.O_RDWR | os.O_NOFOLLOW, fcntl.LOCK_EX):
         yield
 
 
 @contextmanager
 def kept(path: str) -> Iterator[None]:
-    """Let nobody hold an image file meanwhile; others can keep it, too. That needs no right to write to it.
+    """Let nobody hold an image file meanwhile; others can keep it, too.
+
+    That needs no right to write to it, and a link is followed, as by all that only read.
 
     Raises:
         InputError: another process holds it.

@@ -98,6 +98,45 @@ def test_bad_input_names_what_the_user_knows(tmp_path: Path, capsys: pytest.Capt
     assert not (tmp_path / "disk").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"partitions": [{"type": "swap", "size": "0"}]}, "partitions: size: '0' is too small; give 1048576 bytes at"),
+        (
+            {"partitions": [{"type": "swap", "size": "1K"}]},
+            "partitions: size: '1K' is too small; give 1048576 bytes at",
+        ),
+        ({"partitions": [{"type": "swap", "size": "-1G"}]}, "partitions: size: '-1G' is"),
+        (
+            {"size": "17179869184T", "table": "gpt"},
+            "size: '17179869184T' is too large; give 9223372036854775807 bytes at",
+        ),
+        ({"size": "17179869184T", "table": "dos"}, "size: '17179869184T' is too large"),
+        ({"partitions": [{"type": "swap", "size": "17179869184T"}]}, "partitions: size: '17179869184T' is too large"),
+    ],
+)
+def test_a_size_that_cannot_be_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: dict[str, object], message: str
+) -> None:
+    source, dest = make_ext(tmp_path / "part"), tmp_path / "disk"
+    for check in (True, False):
+        result = run_module("image_layout", capsys, check=check, src=str(source), dest=str(dest), **options)
+        assert result["failed"]
+        assert result["msg"].startswith(message)
+    assert not dest.exists()
+
+
+@pytest.mark.parametrize("size", ["7E", "8191P"])
+def test_a_disk_that_no_filesystem_can_hold_is_refused_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], size: str
+) -> None:
+    source, dest = make_ext(tmp_path / "part"), tmp_path / "disk"
+    result = run_module("image_layout", capsys, src=str(source), dest=str(dest), size=size, table="gpt")
+    assert result["failed"]
+    assert str(tmp_path) in result["msg"]
+    assert not dest.exists()
+
+
 def test_a_disk_that_another_run_works_on_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dest = make_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
     before = dest.read_bytes()

@@ -146,10 +146,12 @@ def test_several_can_keep_an_image_that_nobody_then_holds(tmp_path: Path) -> Non
     path.touch()
     link.symlink_to("a")
     refused = pytest.raises(InputError, match="another run")
-    with blocks.kept(str(path)), blocks.kept(str(link)), refused, blocks.locked(str(link)):
+    with blocks.kept(str(path)), blocks.kept(str(link)), refused, blocks.locked(str(path)):
         pytest.fail("it is held")
-    with blocks.locked(str(link)), pytest.raises(InputError, match="another run"), blocks.kept(str(path)):
+    with blocks.locked(str(path)), refused, blocks.kept(str(link)):
         pytest.fail("it is kept")
+    with pytest.raises(InputError, match="link: it is a link; give the path of the file"), blocks.locked(str(link)):
+        pytest.fail("it is held")
 
 
 def test_files_and_folders_can_be_synced(tmp_path: Path) -> None:
