@@ -17,10 +17,10 @@ description:
     grow needs root, for only the kernel can do it, in a private mount.
   - Filesystems keep their labels, and their UUIDs without O(new_uuids). Where the kind of table stays the same, so do
     the identifiers of the disk and of its partitions.
-  - Where the kind of table or the number of a partition changes, its V(PARTUUID) becomes another. What names the old
-    one in the guest's files follows, as with O(new_uuids). Where a number changes, so do device names of another
-    machine, like C(/dev/sda6). They become UUIDs if the guest's fstab leaves no doubt what they mean. For xfs and btrfs
-    that needs root.
+  - Where the kind of table changes, or the number of a partition in a DOS table, the partition's C(PARTUUID) becomes
+    another. What names the old one in the guest's files follows, as with O(new_uuids). Where a number changes, device
+    names of another machine, like C(/dev/sda6), become UUIDs there, if the guest's fstab leaves no doubt what they
+    mean. For xfs and btrfs that needs root.
   - Every partition begins at a whole MiB, in the order of the source, but the root comes last, so that it can grow.
     Logical partitions become primary ones. A GPT for sectors of 512 bytes has a BIOS boot partition, so that the disk
     can start by BIOS too.
