@@ -440,7 +440,7 @@ options:
             type: str
             required: true
           key:
-            description: The keys, one a line, as they stand in an C(authorized_keys) file.
+            description: The keys, one a line, as they stand in an C(authorized_keys) file. Comments are passed over.
             type: str
             required: true
           state: *state
