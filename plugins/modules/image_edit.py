@@ -313,7 +313,7 @@ options:
         type: dict
         suboptions:
           name:
-            description: Its name; C(.service) may be left out.
+            description: Its name, or another name of a unit of systemd; C(.service) may be left out.
             type: str
             required: true
           enabled:
