@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import find
-from ansible_collections.voc.cluster.plugins.module_utils._sandbox import SEARCH_PATH, Sandbox
+from ansible_collections.voc.cluster.plugins.module_utils._sandbox import PROCESSES, SEARCH_PATH, Sandbox
 from ansible_collections.voc.cluster.plugins.module_utils._session import records, tools
 
 # What the script says, and its status, when there is nothing to enter. ssh has 255 for itself.
@@ -50,7 +50,7 @@ def script(box: Sandbox, folder: Path) -> Iterator[str]:
             status=STATUS,
             holder=os.getpid(),
             command=shlex.join(command),
-            leaked=box.last_descriptor,
+            leaked=PROCESSES,
             **{name: shlex.quote(find(name)) for name in ("flock", "env", "nsenter")},
         )
 
