@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +17,7 @@ import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ToolError
-from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
+from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted, private_mounts
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import GUEST_PROGRAMS, Sandbox, sandbox
 
 from .drivers import whole
@@ -273,6 +274,18 @@ def test_what_was_written_is_in_the_image_when_the_mount_has_ended(
     assert slow.wait() == 0
     assert "needs_recovery" not in tool("dumpe2fs", "-h", image)
     assert tool("debugfs", "-R", "cat /opt/written", image) == "written\n"
+
+
+def test_a_thread_that_has_not_quite_ended_does_not_keep_the_mounts() -> None:
+    ending = threading.Event()
+    before = os.readlink("/proc/thread-self/ns/mnt")
+    with private_mounts():
+        thread = threading.Thread(target=ending.wait, args=(20,))
+        thread.start()
+        assert os.readlink("/proc/thread-self/ns/mnt") != before
+    assert os.readlink("/proc/thread-self/ns/mnt") == before
+    ending.set()
+    thread.join()
 
 
 def test_without_network_there_is_only_the_loopback(box: Sandbox) -> None:

@@ -21,6 +21,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._session.holder import
 from ansible_collections.voc.cluster.plugins.module_utils._session.lifetime import close, open_session, settled
 from ansible_collections.voc.cluster.plugins.module_utils._session.owner import Owner
 from ansible_collections.voc.cluster.plugins.module_utils._session.records import Record
+from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 
 from .machine import left_behind, loop_devices, tool
 
@@ -294,6 +295,14 @@ def test_a_session_ends_when_it_is_not_used(runner: Runner, fresh: Path) -> None
         assert said(record, "sleep 3; echo alive") == "alive\n"
         assert said(record, "echo alive") == "alive\n"
         assert_nothing_is_left(fresh, record)
+
+
+def test_what_each_program_uses_is_limited(session: Record, fresh: Path) -> None:
+    show = "ulimit -v; ulimit -S -t; ulimit -H -t; ulimit -c"
+    assert said(session, show).split() == [str(16 << 20), "86400", "86401", "0"]
+    raised = PopenRunner({"memory": 32 << 30, "cpu": 100000})
+    with opened(raised, request(fresh)) as record:
+        assert said(record, show).split() == [str(32 << 20), "100000", "100001", "0"]
 
 
 @pytest.mark.parametrize("victim", ["holder", "process 1"])
