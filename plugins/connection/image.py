@@ -68,6 +68,11 @@ notes:
   - Facts are the guest's, with the exceptions that no program in a namespace can see otherwise. C(kernel),
     processors and memory are the builder's; M(voc.cluster.image_info) returns the guest's kernels.
     C(virtualization_type) is V(NA), because C(/sys) is empty in there.
+  - In a session with a network C(/etc/resolv.conf) is the session's own, which can be read and neither changed nor
+    replaced. Write the guest's with M(voc.cluster.image_edit), or in a session with
+    O(voc.cluster.image_session#module:network=false). The same holds for C(/usr/sbin/policy-rc.d) in every guest with
+    C(dpkg), and for C(/root/.rpmmacros) where C(rpm) would want namespaces.
+  - A task whose program writes more than 64 MiB to its standard output, or to its standard error, fails.
   - Where a role delegates to a host other than C(localhost), that host needs an C(ansible_connection) of its own,
     because the keyword C(connection) counts for delegated tasks, too.
   - To inspect an image with testinfra, open a session with O(voc.cluster.image_session#module:keep=true), and give
