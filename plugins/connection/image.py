@@ -26,7 +26,6 @@ options:
     required: true
     vars:
       - name: image_work
-      - name: voc_image
   builder:
     description: The host of the inventory on which the session is open.
     type: str
@@ -73,6 +72,9 @@ notes:
     O(voc.cluster.image_session#module:network=false). The same holds for C(/usr/sbin/policy-rc.d) in every guest with
     C(dpkg), and for C(/root/.rpmmacros) where C(rpm) would want namespaces.
   - A task whose program writes more than 64 MiB to its standard output, or to its standard error, fails.
+  - What a guest's program returns as facts, Ansible puts over the variables of the inventory. In a play that goes on
+    with other tasks for the same host, let M(ansible.builtin.meta) do C(clear_facts) when the guest has had its say,
+    or set C(inject_facts_as_vars=false).
   - Where a role delegates to a host other than C(localhost), that host needs an C(ansible_connection) of its own,
     because the keyword C(connection) counts for delegated tasks, too.
   - To inspect an image with testinfra, open a session with O(voc.cluster.image_session#module:keep=true), and give
