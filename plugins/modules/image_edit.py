@@ -313,7 +313,7 @@ options:
         type: dict
         suboptions:
           name:
-            description: Its name; C(.service) may be left out.
+            description: Its name, or another name of a unit of systemd; C(.service) may be left out.
             type: str
             required: true
           enabled:
@@ -440,7 +440,7 @@ options:
             type: str
             required: true
           key:
-            description: The keys, one a line, as they stand in an C(authorized_keys) file.
+            description: The keys, one a line, as they stand in an C(authorized_keys) file. Comments are passed over.
             type: str
             required: true
           state: *state

@@ -143,7 +143,7 @@ READERS: tuple[tuple[str, Reader], ...] = (
     (r"/etc/iscsi/iscsid\.conf", secrets.lines("iscsi-password", rb"[ \t]*[\w.]+\.password(?:_in)?[ \t]*=[ \t]*\S")),
     (
         r"/etc/zypp/credentials\.d/.*|/etc/apt/auth\.conf(?:\.d/.*)?",
-        secrets.lines("repository-password", rb".*\bpassword[ \t]*=?[ \t]*\S"),
+        secrets.lines("repository-password", rb".*\bpassword[ \t]*(?:=[ \t]*)?\S"),
     ),
     (r"/var/lib/systemd/credential\.secret", secrets.key_file("systemd-credential-secret")),
     (r"/var/lib/samba/private/secrets\.tdb", secrets.secret_file("samba-secrets")),
