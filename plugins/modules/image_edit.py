@@ -336,7 +336,7 @@ options:
             type: str
             required: true
           load:
-            description: Whether it is loaded, needed or not.
+            description: Whether it is loaded, needed or not. Lists of others keep what else they load.
             type: bool
           blacklist:
             description: Whether it is kept from being loaded.
