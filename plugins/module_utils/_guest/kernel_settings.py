@@ -83,9 +83,9 @@ def _load_by_folder(plan: Plan, name: str, wanted: bool) -> None:
             else:
                 plan.write_text(f"{MODULES_LOAD}/{posixpath.basename(path)}", rest)
         # Debian has a link to it in the folder, Alpine reads both.
-        text = tree.read_text(plan, _ETC_MODULES)
-        if text is not None:
-            plan.write_text(_ETC_MODULES, without_module(text, name))
+        old = tree.read_text(plan, _ETC_MODULES)
+        if old is not None:
+            plan.write_text(_ETC_MODULES, without_module(old, name))
 
 
 def _module_lists(plan: Plan) -> Iterator[tuple[str, str]]:
