@@ -270,15 +270,15 @@ options:
           owner: *owner
           group: *group
       fstab:
-        description: An entry of fstab for this mount point, which is made.
+        description: An entry of fstab for this mount point, which is made, or for a swap area.
         type: dict
         suboptions:
           path:
-            description: The mount point.
+            description: The mount point. For a swap area V(none) or V(swap); it is known by its source.
             type: str
             required: true
           source:
-            description: What is mounted. Needed unless O(edits[].fstab.state=absent).
+            description: What is mounted. Needed unless a mount point has O(edits[].fstab.state=absent).
             type: str
           type:
             description: The filesystem type. Needed unless O(edits[].fstab.state=absent).
@@ -336,7 +336,7 @@ options:
             type: str
             required: true
           load:
-            description: Whether it is loaded, needed or not.
+            description: Whether it is loaded, needed or not. Lists of others keep what else they load.
             type: bool
           blacklist:
             description: Whether it is kept from being loaded.
@@ -461,7 +461,6 @@ options:
             description: All its names, the canonical one first. Needed unless O(edits[].hosts.state=absent).
             type: list
             elements: str
-            default: []
           state: *state
       resolver:
         description:
