@@ -46,7 +46,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems imp
 # nobody outside this process sees it covered.
 MOUNT_POINT = "/mnt"
 
-_CLONE_NEWNS = 0x00020000
+_CLONE_NEWNS, _CLONE_FS = 0x00020000, 0x00000200
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 # What errors mean: there is nothing, no room is left, or the filesystem is damaged (and read-only since then).
@@ -91,7 +91,8 @@ def private_mounts() -> Iterator[None]:
         try:
             yield
         finally:
-            if libc.setns(before, _CLONE_NEWNS) != 0:
+            # A thread that has been joined may not have ended for Linux, and shares the current folder till then.
+            if libc.unshare(_CLONE_FS) != 0 or libc.setns(before, _CLONE_NEWNS) != 0:
                 raise OSError(ctypes.get_errno(), "cannot return to the mount namespace")
             # Entering a namespace makes its root this process's root; in a chroot that was another one.
             os.fchdir(root)
