@@ -26,8 +26,8 @@ description:
     C(/var/lib/voc-cluster/instances).
   - An instance's host gets C(instance_hypervisor), C(instance_slot), C(instance_voc), C(instance_mac),
     C(instance_ip), C(instance_uuid), C(instance_overlay), and C(ansible_host) where its IP address is known.
-  - Each hypervisor gets C(voc_instances_known=true), once all instances have been worked out. Ansible goes on with only a
-    warning where this plugin fails, and then nobody may take what runs for orphans.
+  - Each hypervisor gets C(voc_instances_known=true), once all instances have been worked out. Ansible goes on with only
+    a warning where this plugin fails, and then nobody may take what runs for orphans.
 author: the voc.cluster authors (@voc-cluster)
 requirements:
   - netaddr
