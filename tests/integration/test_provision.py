@@ -392,6 +392,35 @@ def test_one_that_cannot_start_does_not_hold_up_the_others(site: Site) -> None:
     site.play("retire")
 
 
+def test_one_that_is_paused_is_named_and_left_alone(site: Site) -> None:
+    site.say("instance_replace: true", "voc_instances: {memory: 64M}")
+    site.play("provision")
+    site.virsh("suspend", "node001-vm0")
+    overlay = site.machine / "instances" / "node001-vm0.qcow2"
+    before = overlay.stat().st_ino
+    done = site.play("provision")
+    assert done.changed == 0
+    assert "node001-vm0 is paused and was left alone" in " ".join(done.output.split())
+    site.say("voc_instances: {memory: 65M}")
+    assert site.play("provision").changed == len(NAMES) - 1
+    assert site.virsh("domstate", "node001-vm0").strip() == "paused"
+    assert overlay.stat().st_ino == before
+    site.play("retire")
+
+
+def test_an_instance_goes_on_where_its_replacement_could_not_start(site: Site) -> None:
+    site.play("provision")
+    before = {name: site.virsh("domid", name) for name in NAMES}
+    site.say("instance_replace: true", "voc_instances: {release: /none/disk.qcow2}")
+    for options in ((), ("--check",)):
+        done = site.run("provision", *options)
+        assert done.status != 0
+        assert "/none/disk.qcow2: there is no such release" in done.output
+    assert {name: site.virsh("domid", name) for name in NAMES} == before
+    assert site.disks() == {f"{name}.qcow2" for name in NAMES}
+    site.play("retire")
+
+
 def test_a_new_release_is_named_and_rolled_out_when_told(site: Site) -> None:
     site.play("provision")
     before = site.domains()
