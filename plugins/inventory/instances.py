@@ -22,10 +22,10 @@ description:
     hypervisor's name times C(voc_max_slots), and the slot.
   - C(voc_addressing) is V(functional), or V(leased) for instances that get their MAC and IP address from leases.
   - C(voc_instance_name) is a template of their names. Without it, V({hypervisor}-vm{slot}).
-  - C(voc_overlays) is the folder of their disks on the hypervisor. Without it,
-    C(/var/lib/voc-cluster/instances).
-  - An instance's host gets C(instance_hypervisor), C(instance_slot), C(instance_voc), C(instance_mac),
-    C(instance_ip), C(instance_uuid), C(instance_overlay), and C(ansible_host) where its IP address is known.
+  - An instance's host gets C(instance_hypervisor), C(instance_slot), C(instance_voc), C(instance_addressing),
+    C(instance_mac), C(instance_ip), C(instance_uuid), and C(ansible_host) where its IP address is known.
+  - C(instance_mac) is written like V(02:56:4f:00:02:a1), whatever C(voc_mac_format) says, for libvirt and DHCP servers
+    take no other form.
   - Each hypervisor gets C(voc_instances_known=true), once all instances have been worked out. Ansible goes on with only
     a warning where this plugin fails, and then nobody may take what runs for orphans.
 author: the voc.cluster authors (@voc-cluster)

@@ -88,6 +88,19 @@ RESERVE = """\
 """
 
 
+DNSMASQ = """\
+- name: Reserve addresses
+  hosts: node001
+  gather_facts: false
+  roles:
+    - role: voc.cluster.dhcp
+      dhcp_file: {file}
+      dhcp_network: 10.16.0.0/24
+      dhcp_packages_wanted: false
+      dhcp_service: ""
+"""
+
+
 class Site:
     """Two hypervisors, which are this machine, and their inventory."""
 
@@ -392,6 +405,51 @@ def test_one_that_cannot_start_does_not_hold_up_the_others(site: Site) -> None:
     site.play("retire")
 
 
+def test_a_batch_in_which_all_fail_does_not_end_the_run(site: Site) -> None:
+    # What cannot be reached comes first.
+    away = "node003 ansible_connection=ssh ansible_ssh_common_args='-oProxyCommand=false'"
+    broken = "[instances]\nnode001-vm0 voc_instances=\"{'bridge': 'br9'}\"\n"
+    (site.inventory / "hosts").write_text(HOSTS.replace("[hypervisors]\n", f"[hypervisors]\n{away}\n", 1) + broken)
+    done = site.run("provision", "-e", "voc_batch=1")
+    assert done.status != 0
+    said = " ".join(done.output.split())
+    assert "node003-vm0 failed: node003 cannot be reached" in said
+    assert "node001-vm0 failed: libvirt could not start the instance" in said
+    assert site.domains().keys() == NAMES - {"node001-vm0"}
+    assert site.run("retire", "-e", "voc_batch=1").status != 0
+    assert site.domains() == {}
+
+
+def test_leased_addresses_are_reserved_whoever_leased_them(site: Site) -> None:
+    # Only hypervisors know how their instances are addressed, and for whom they work.
+    variables = site.inventory / "group_vars" / "all.yml"
+    variables.write_text(variables.read_text().replace("voc_name: star\n", ""))
+    site.say(*LEASES.format(database=site.database).replace("voc_addressing: leased\n", "").splitlines())
+    (site.inventory / "group_vars" / "hypervisors.yml").write_text("voc_addressing: leased\nvoc_name: star\n")
+    playbook = site.folder / "dnsmasq.yml"
+    configuration = site.folder / "dnsmasq.conf"
+    playbook.write_text(DNSMASQ.format(file=configuration))
+    reserve = str(playbook.with_suffix(""))
+    site.play("lease", "--limit", "node002-vm0,localhost")
+    site.play(reserve)
+    assert configuration.read_text().count("dhcp-host=") == 1
+    site.play("lease")
+    site.play(reserve)
+    macs, addresses = site.leased("mac"), site.leased("ip")
+    assert macs.keys() == NAMES
+    lines = {f"dhcp-host={macs[name]},id:*,{addresses[name]},{name}" for name in NAMES}
+    assert {line for line in configuration.read_text().splitlines() if line.startswith("dhcp-host")} == lines
+    site.play("provision")
+    assert site.domains() == macs
+    assert 'voc="star"' in site.virsh("dumpxml", "node001-vm0")
+    assert site.play(reserve).changed == 0
+    # One that could not be stopped keeps its addresses.
+    with (site.inventory / "hosts").open("a") as file:
+        file.write("\n[instances]\nnode002-vm0 voc_instances=\"{'uri': 'qemu+unix:///system?socket=/none'}\"\n")
+    assert site.run("retire").status != 0
+    assert site.leased("ip").keys() == site.domains().keys() == {"node002-vm0"}
+
+
 def test_one_that_is_paused_is_named_and_left_alone(site: Site) -> None:
     site.say("instance_replace: true", "voc_instances: {memory: 64M}")
     site.play("provision")
@@ -427,8 +485,9 @@ def test_a_new_release_is_named_and_rolled_out_when_told(site: Site) -> None:
     path = site.inventory / "group_vars" / "all.yml"
     path.write_text(path.read_text().replace("memory: 64M", "memory: 65M"))
     assert "node001-vm0 runs another release, or with other settings" in site.play("provision").output
-    path.write_text(path.read_text() + "instance_replace: true\nvoc_batch: 1\n")
-    assert site.play("provision").changed == len(NAMES)
+    path.write_text(path.read_text() + "instance_replace: true\n")
+    done = site.play("provision", "-e", "voc_batch=1")
+    assert done.changed == done.output.count("PLAY [Start instances]") == len(NAMES)
     assert site.domains() == before
     assert site.play("provision").changed == 0
     site.play("retire")
