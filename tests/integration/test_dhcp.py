@@ -16,6 +16,7 @@ node002 voc_name=atlas voc_network=10.17.0.0/24
 
 [hypervisors:vars]
 ansible_connection=local
+ansible_python_interpreter="{{ ansible_playbook_python }}"
 """
 VARIABLES = """\
 voc_name: star
