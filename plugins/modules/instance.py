@@ -85,7 +85,7 @@ options:
   accelerator:
     description:
       - V(kvm) runs it on the processor itself, V(qemu) emulates it. V(auto) tries the first where C(/dev/kvm) is there,
-        and remembers until the next boot what worked.
+        and remembers until the next boot what worked for instances of this O(architecture) and O(cpu).
     type: str
     choices: [auto, kvm, qemu]
     default: auto
