@@ -87,5 +87,7 @@ bench: setup ## Measure (ONLY=NAME)
 lock: setup ## Pin requirements.in anew
 	@tools/lock
 
-clean: ## Remove all that these targets made: environments, samples, releases below build/
-	rm -rf build .venv .venv-* .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output
+clean: ## Remove all that these targets made: environments, samples, releases below build/; secrets of sites stay
+	rm -rf .venv .venv-* .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output
+	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -exec test -d {}/secrets ';' -exec rm -rf {} +
+	[ ! -d build ] || find build -mindepth 2 -maxdepth 2 ! -name secrets -exec rm -rf {} +

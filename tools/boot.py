@@ -72,10 +72,10 @@ def find_release(given: str | None) -> tuple[Path, str]:
     if given:
         folder = Path(given) if Path(given).is_dir() else Path(given).parent
     else:
-        found = sorted(ROOT.glob("build/releases/*/*/manifest.json"), key=lambda path: path.parent.name)
+        found = [path.parent for path in ROOT.glob("build/releases/*/*/manifest.json") if not path.parent.is_symlink()]
         if not found:
             sys.exit("boot: there is no release yet; run make contextualize.")
-        folder = found[-1].parent
+        folder = max(found, key=lambda release: release.name)  # which begins with the time
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except OSError as error:

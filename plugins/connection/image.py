@@ -26,7 +26,6 @@ options:
     required: true
     vars:
       - name: image_work
-      - name: voc_image
   builder:
     description: The host of the inventory on which the session is open.
     type: str
@@ -68,6 +67,9 @@ notes:
   - Facts are the guest's, with the exceptions that no program in a namespace can see otherwise. C(kernel),
     processors and memory are the builder's; M(voc.cluster.image_info) returns the guest's kernels.
     C(virtualization_type) is V(NA), because C(/sys) is empty in there.
+  - What a guest's program returns as facts, Ansible puts over the variables of the inventory. In a play that goes on
+    with other tasks for the same host, let M(ansible.builtin.meta) do C(clear_facts) when the guest has had its say,
+    or set C(inject_facts_as_vars=false).
   - Where a role delegates to a host other than C(localhost), that host needs an C(ansible_connection) of its own,
     because the keyword C(connection) counts for delegated tasks, too.
   - To inspect an image with testinfra, open a session with O(voc.cluster.image_session#module:keep=true), and give

@@ -22,7 +22,8 @@ description:
     of extlinux, where the guest has them.
   - Where C(/boot) is a filesystem of its own, GRUB's configuration goes there.
   - Entries of fstab for devices that are not in the image become comments, for they would hold up the boot. Device
-    names of another machine, like C(/dev/vda2), become UUIDs where it is beyond doubt which partition they mean.
+    names of another machine, like C(/dev/vda2), become UUIDs where it is beyond doubt which partition they mean. That
+    is never the root, but in its own entry; and a partition of a second disk only if the root is on that disk too.
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes

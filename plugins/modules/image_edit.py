@@ -66,8 +66,11 @@ options:
             choices: [text, base64]
             default: text
           mode: &mode
-            description: Permission bits in octal, in quotes. Without it those of an existing one are kept.
-            type: str
+            description:
+              - Permission bits in octal, in quotes. Without it those of an existing one are kept.
+              - A number is these bits themselves, as in M(ansible.builtin.file); YAML makes such a one of C(0644), too,
+                but of C(644) another.
+            type: raw
           owner: &owner
             description: A user of the guest, by name or number.
             type: str
@@ -88,9 +91,9 @@ options:
           encoding: *encoding
           mode:
             description:
-              - Permission bits in octal, in quotes; none for everybody.
+              - Permission bits in octal, in quotes, or as a number; none for everybody.
               - Without it a new file has V(0600), and an existing one loses those for everybody.
-            type: str
+            type: raw
           owner: *owner
           group: *group
       directory:
@@ -310,7 +313,7 @@ options:
         type: dict
         suboptions:
           name:
-            description: Its name; C(.service) may be left out.
+            description: Its name, or another name of a unit of systemd; C(.service) may be left out.
             type: str
             required: true
           enabled:
@@ -437,7 +440,7 @@ options:
             type: str
             required: true
           key:
-            description: The keys, one a line, as they stand in an C(authorized_keys) file.
+            description: The keys, one a line, as they stand in an C(authorized_keys) file. Comments are passed over.
             type: str
             required: true
           state: *state

@@ -90,7 +90,10 @@ options:
     description:
       - Look for secrets and ways in that are left in the image, and return them as RV(leftovers) and RV(report).
       - With an empty list of O(operations) nothing else is done.
-      - It looks into /etc, home directories, /opt, /srv, and folders of some services, into files of at most 128 KiB.
+      - It looks into /etc, home directories, folders of some services, /srv and /opt, into files of at most 128 KiB.
+        Folders that only package managers and caches fill are passed over, such as C(node_modules) and C(.cache).
+      - A place that has more than 20000 files, 128 MiB to read or 16 folders below each other, and what is beyond
+        256 MiB of all, is not searched to its end; it is then one of the RV(leftovers), of kind V(not-searched).
     type: bool
     default: false
 """
@@ -161,13 +164,15 @@ notes:
   elements: str
   sample: []
 leftovers:
-  description: Secrets, and ways in, that are in the image after the operations. Never the secret itself.
+  description:
+    - Secrets, and ways in, that are in the image after the operations. Never the secret itself.
+    - Places that were not searched to their end are among them; then others may be in the image.
   returned: when O(report) is true
   type: list
   elements: dict
   contains:
     kind:
-      description: What it is.
+      description: What it is; V(not-searched) for a place that may hold more.
       type: str
     path:
       description: In the guest.

@@ -8,10 +8,12 @@ import json
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from .machine import tool
 from .playbooks import PROGRAMS, ROOT, Play, contextualize, listing, releases
 
 pytestmark = pytest.mark.root
@@ -78,6 +80,11 @@ def test_check_mode_tells_and_does_nothing(first_run: Play, build: Path, sample:
     assert listing(build) == before
 
 
+def test_the_last_lines_name_the_firmware_that_boots_it(first_run: Play, build: Path, sample: Path) -> None:
+    play = contextualize(build, sample, "--check", site_hypervisor={"firmware": "uefi"})
+    assert "make boot FIRMWARE=uefi RELEASE=" in play.output
+
+
 def test_changed_site_makes_a_new_release_and_keeps_the_old(first_run: Play, build: Path, sample: Path) -> None:
     (old,) = releases(build)
     play = contextualize(build, sample, site_scratch={"path": "/scratch", "type": "tmpfs"})
@@ -126,6 +133,31 @@ def test_disk_image_of_a_cloud_is_laid_out_anew(tmp_path: Path, sample: Path) ->
     subprocess.run(["e2fsck", "-f", "-n", f"{disk}?offset={root['start'] * 512}"], check=True, capture_output=True)
 
 
+def test_two_runs_at_once_for_one_site_do_not_meet(tmp_path: Path, sample: Path, kernel_bundle: Path) -> None:
+    variables = {"site_kernel_bundle": str(kernel_bundle), "site_packages": [], "site_hypervisor": {"format": "raw"}}
+    with ThreadPoolExecutor(2) as pool:
+        plays = list(pool.map(lambda _run: contextualize(tmp_path, sample, **variables), range(2)))
+    for play in plays:
+        assert play.status == 0, play.output
+    assert list((tmp_path / "work").iterdir()) == []
+    for manifest in releases(tmp_path):
+        disk = tmp_path / "releases/starworker" / str(manifest["id"]) / str(manifest["file"])
+        for path in ("/boot/grub/grub.cfg", "/etc/profile.d/voc-cluster.sh"):
+            assert "Inode:" in debugfs(disk, f"stat {path}")
+
+
+def test_what_a_killed_run_left_is_removed_when_it_is_old(tmp_path: Path, sample: Path, kernel_bundle: Path) -> None:
+    ours, others = (tmp_path / "work" / name for name in ("starworker-0123456789ab", "moonworker-0123456789ab"))
+    young = ours.with_name("starworker-abcdefghijkl")
+    for folder in (ours, others, young):
+        folder.mkdir(parents=True)
+    for folder in (ours, others):
+        os.utime(folder, (0, 0))
+    play = contextualize(tmp_path, sample, site_kernel_bundle=str(kernel_bundle), site_packages=[])
+    assert play.status == 0, play.output
+    assert set((tmp_path / "work").iterdir()) == {others, young}
+
+
 def test_own_image_is_a_host_of_its_own(tmp_path: Path, sample: Path) -> None:
     image = tmp_path / "my part.img.gz"
     with sample.open("rb") as plain, gzip.open(image, "wb", compresslevel=1) as packed:
@@ -167,6 +199,10 @@ def test_starts_as_awx_does(tmp_path: Path, sample: Path) -> None:
     events = [json.loads(path.read_text()) for path in (folder / "artifacts/job/job_events").glob("*.json")]
     (stats,) = [event for event in events if event["event"] == "playbook_on_stats"]
     assert str(manifest["id"]) in stats["event_data"]["artifact_data"]["releases"]["starworker"]
+
+
+def debugfs(disk: Path, request: str) -> str:
+    return tool("debugfs", "-R", request, f"{disk}?offset={1 << 20}")
 
 
 def sha256(path: Path) -> str:

@@ -27,7 +27,8 @@ def test_a_roles_defaults_are_those_it_documents(role: str) -> None:
 
 def test_every_documented_default_of_the_site_is_set() -> None:
     options = _load(ROOT / "roles/site/meta/argument_specs.yml")["argument_specs"]["main"]["options"]
-    documented = {name for name, option in options.items() if "default" in option and name.startswith("site_")}
+    shared = ("site_", "image_")
+    documented = {name for name, option in options.items() if "default" in option and name.startswith(shared)}
     assert documented == set(_load(ROOT / "roles/site/defaults/main.yml"))
 
 

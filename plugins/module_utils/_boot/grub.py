@@ -24,7 +24,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
+from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner, first_of
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, SpaceError, ToolError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import composed
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Kernel
@@ -127,7 +127,9 @@ def make_image(runner: Runner, platform: str, home: Home, modules: Sequence[str]
                 f"search.fs_uuid {home.uuid} root\nset prefix=($root){folder_path}\nconfigfile ($root){config_path}\n"
             )
         needed = (*_MODULES, _DRIVERS.get(home.type, "ext2"), *modules)
-        runner.run(["grub-mkimage", "-O", platform, "-p", folder_path, "-c", early, "-o", made, *needed])
+        # EL, Fedora and SUSE call it grub2-mkimage.
+        tool = first_of("grub2-mkimage", "grub-mkimage")
+        runner.run([tool, "-O", platform, "-p", folder_path, "-c", early, "-o", made, *needed])
         with open(made, "rb") as file:
             return file.read()
 

@@ -14,7 +14,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestEr
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
 
-_MOST = 10_000
+MOST = 10_000  # that are looked at; a guest can name any number
 
 
 def find(view: View) -> list[str]:
@@ -23,7 +23,7 @@ def find(view: View) -> list[str]:
     They are those that accounts name, and what stands in /home.
     """
     found: dict[str, None] = {}
-    for path in ["/root", *_in_home(view), *_of_accounts(view)][:_MOST]:
+    for path in _named(view)[:MOST]:
         try:
             real, entry = tree.lookup(view, path)
         except GuestError:
@@ -33,6 +33,11 @@ def find(view: View) -> list[str]:
     return list(found)
 
 
+def are_too_many(view: View) -> bool:
+    """Say whether a guest names more home directories than `find` looks at."""
+    return len(_named(view)) > MOST
+
+
 def users(view: View) -> dict[int, str]:
     """Return the names of users by number; the first line of a number counts."""
     found: dict[int, str] = {}
@@ -40,6 +45,10 @@ def users(view: View) -> dict[int, str]:
         if fields[2].isascii() and fields[2].isdigit():
             found.setdefault(int(fields[2][:10]), fields[0])
     return found
+
+
+def _named(view: View) -> list[str]:
+    return list(dict.fromkeys(["/root", *_in_home(view), *_of_accounts(view)]))
 
 
 def _in_home(view: View) -> Iterator[str]:
@@ -66,4 +75,4 @@ def _accounts(view: View) -> Iterator[list[str]]:
             yield fields
 
 
-__all__ = ["find", "users"]
+__all__ = ["MOST", "are_too_many", "find", "users"]

@@ -6,17 +6,18 @@
 
 """The leftovers report: what in a guest is secret, or lets somebody in, and would be cloned. Never the secret itself.
 
-It looks where administrators and programs keep such things: /etc, home directories, /opt, /srv and
-the folders of a few services. Packages' own files below /usr, with the test keys in their
-documentation, are everybody's and are not looked at.
+It looks where administrators and programs keep such things: /etc, home directories, the folders of a
+few services, /srv and /opt. Packages' own files below /usr, with the test keys in their
+documentation, are everybody's and are not looked at. An image can hold more than anybody wants to
+wait for: then it is told which of these places were not searched to their end.
 """
 
 from __future__ import annotations
 
 import re
 import typing as t
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, printable
 from ansible_collections.voc.cluster.plugins.module_utils._generalize import homes, secrets
@@ -37,16 +38,22 @@ class Files(View, t.Protocol):
 
 Reader = Callable[[bytes], Iterator[Trace]]
 
-_DEEPEST = 6
+NOT_SEARCHED = "not-searched"  # the kind of what may hold secrets, and was not looked into
+
+_DEEPEST = 16  # folders below a place
 _MOST_FILES = 20_000  # of one place
 _AT_ONCE = 4 << 20  # bytes
+_MOST_OF_PLACE = 128 << 20  # bytes that are read of one place
 _MOST_BYTES = 256 << 20  # of all that is read
 
-# Where people and services keep what is theirs; links are not followed.
-_PLACES = (
-    *("/etc", "/opt", "/srv", "/usr/local/etc", "/var/lib/condor", "/var/lib/cloud", "/var/lib/waagent"),
+# Where people and services keep what is theirs; links are not followed. Where most secrets are comes
+# first: what others fill up cannot keep it from being read.
+_FIRST = ("/etc",)
+_AFTER_HOMES = (
+    *("/usr/local/etc", "/var/lib/condor", "/var/lib/cloud", "/var/lib/waagent"),
     *("/var/lib/munge", "/var/lib/kubelet", "/var/lib/rancher", "/var/lib/puppet", "/var/lib/NetworkManager"),
     *("/var/kerberos", "/var/lib/iwd", "/var/lib/jenkins", "/var/backups", "/boot/loader", "/run/secrets"),
+    *("/srv", "/opt"),
 )
 _FILES = ("/var/lib/systemd/credential.secret", "/var/lib/samba/private/secrets.tdb")
 
@@ -136,7 +143,7 @@ READERS: tuple[tuple[str, Reader], ...] = (
     (r"/etc/iscsi/iscsid\.conf", secrets.lines("iscsi-password", rb"[ \t]*[\w.]+\.password(?:_in)?[ \t]*=[ \t]*\S")),
     (
         r"/etc/zypp/credentials\.d/.*|/etc/apt/auth\.conf(?:\.d/.*)?",
-        secrets.lines("repository-password", rb".*\bpassword[ \t]*=?[ \t]*\S"),
+        secrets.lines("repository-password", rb".*\bpassword[ \t]*(?:=[ \t]*)?\S"),
     ),
     (r"/var/lib/systemd/credential\.secret", secrets.key_file("systemd-credential-secret")),
     (r"/var/lib/samba/private/secrets\.tdb", secrets.secret_file("samba-secrets")),
@@ -154,9 +161,10 @@ _SNAKEOIL = "/etc/ssl/private/ssl-cert-snakeoil.key"
 
 @dataclass(frozen=True)
 class Leftover:
-    """A secret, or a way in, that is in an image.
+    """A secret, or a way in, that is in an image, or a place that was not searched to its end.
 
     Attributes:
+        kind: see `secrets.Trace`; or `NOT_SEARCHED`.
         path: made printable.
         owner: a user's name, or a number where there is no such user.
         fingerprint, note: see `secrets.Trace`.
@@ -174,31 +182,54 @@ class Leftover:
         return asdict(self)
 
 
+@dataclass
+class _Search:
+    """What a search has come across.
+
+    Attributes:
+        seen: the files that were looked into, or will be.
+        size: their bytes.
+        left_out: places that were not searched to their end, and why.
+    """
+
+    seen: set[str] = field(default_factory=set)
+    size: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
 def find(view: Files) -> list[Leftover]:
-    """Return what is left in a guest, by kind and path."""
+    """Return what is left in a guest, by kind and path, with what was not searched."""
     users = homes.users(view)
     found: set[Leftover] = set()
-    for files in _batches(_files(view)):
+    search = _Search()
+    for files in _batches(_files(view, search)):
         for path, data in view.read_many(list(files)).items():
-            attributes = files[path].attributes
-            place = (
-                printable(path),
-                printable(users.get(attributes.uid, str(attributes.uid))),
-                f"{attributes.mode:04o}",
-            )
             for trace in _traces(path, data):
-                found.add(Leftover(trace.kind, *place, trace.fingerprint, printable(trace.note)))
+                found.add(_leftover(path, files[path], users, trace))
+    for path, reason in search.left_out.items():
+        entry = view.lstat(path)
+        if entry:
+            found.add(_leftover(path, entry, users, Trace(NOT_SEARCHED, note=reason)))
     return sorted(found, key=lambda one: (one.kind, one.path, one.note, one.fingerprint or ""))
 
 
+def _leftover(path: str, entry: Entry, users: Mapping[int, str], trace: Trace) -> Leftover:
+    attributes = entry.attributes
+    return Leftover(
+        trace.kind,
+        printable(path),
+        printable(users.get(attributes.uid, str(attributes.uid))),
+        f"{attributes.mode:04o}",
+        trace.fingerprint,
+        printable(trace.note),
+    )
+
+
 def _batches(files: Iterator[tuple[str, Entry]]) -> Iterator[dict[str, Entry]]:
-    """Put files together that are read in one go, until too much was read of all."""
+    """Put files together that are read in one go."""
     batch: dict[str, Entry] = {}
-    size = total = 0
+    size = 0
     for path, entry in files:
-        total += entry.size
-        if total > _MOST_BYTES:
-            break
         batch[path] = entry
         size += entry.size
         if size > _AT_ONCE:
@@ -210,13 +241,19 @@ def _batches(files: Iterator[tuple[str, Entry]]) -> Iterator[dict[str, Entry]]:
 
 def text(found: Iterable[Leftover]) -> str:
     """Return a report for people."""
-    lines = [
-        f"{one.kind}: {one.path} (of {one.owner}, mode {one.mode}{', ' + one.note if one.note else ''})"
-        + (f" {one.fingerprint}" if one.fingerprint else "")
-        for one in found
-    ]
-    head = f"{len(lines)} secrets or ways in are in the image:" if lines else "No secrets were found in the image."
-    return "\n".join([head, *lines]) + "\n"
+    secret: list[str] = []
+    left_out: list[str] = []
+    for one in found:
+        line = f"{one.kind}: {one.path} (of {one.owner}, mode {one.mode}{', ' + one.note if one.note else ''})"
+        told = left_out if one.kind == NOT_SEARCHED else secret
+        told.append(f"{line} {one.fingerprint}" if one.fingerprint else line)
+    if secret:
+        head = f"{len(secret)} secrets or ways in are in the image{', and not all was searched' if left_out else ''}:"
+    elif left_out:
+        head = "Not all of the image was searched; nothing was found in the rest:"
+    else:
+        head = "No secrets were found in the image."
+    return "\n".join([head, *secret, *left_out]) + "\n"
 
 
 def _traces(path: str, data: bytes) -> Iterator[Trace]:
@@ -238,24 +275,22 @@ def _placed(trace: Trace, path: str) -> Trace:
     return trace
 
 
-def _files(view: Files) -> Iterator[tuple[str, Entry]]:
+def _files(view: Files, search: _Search) -> Iterator[tuple[str, Entry]]:
     """Yield the files that are looked into, each once."""
-    seen: set[str] = set()
-    for place in (*_PLACES, *homes.find(view)):
-        for path, entry in _below(view, place):
-            if path not in seen:
-                seen.add(path)
-                yield path, entry
+    for place in (*_FIRST, *homes.find(view), *_AFTER_HOMES):
+        yield from _below(view, place, search)
+    if homes.are_too_many(view):
+        search.left_out["/"] = f"more than {homes.MOST} home directories"
     for path in _FILES:
         real, single = _lookup(view, path)
         if single and single.kind == "file" and 0 < single.size <= secrets.LIMIT:
             yield real, single
 
 
-def _below(view: Files, place: str) -> Iterator[tuple[str, Entry]]:
+def _below(view: Files, place: str, search: _Search) -> Iterator[tuple[str, Entry]]:
     real, entry = _lookup(view, place)
     level = [real] if entry and entry.kind == "directory" else []
-    count = 0
+    count = size = 0
     for _depth in range(_DEEPEST):
         view.expect(level)
         below: list[str] = []
@@ -265,12 +300,21 @@ def _below(view: Files, place: str) -> Iterator[tuple[str, Entry]]:
                 found = view.lstat(path)
                 count += 1
                 if count > _MOST_FILES:
+                    search.left_out[real] = f"more than {_MOST_FILES} files"
                     return
                 if found and found.kind == "directory" and not _PASSED_OVER.fullmatch(path):
                     below.append(path)
-                elif found and found.kind == "file" and 0 < found.size <= secrets.LIMIT:
+                elif found and found.kind == "file" and 0 < found.size <= secrets.LIMIT and path not in search.seen:
+                    size += found.size
+                    if size > _MOST_OF_PLACE or search.size + found.size > _MOST_BYTES:
+                        search.left_out[real] = "too much to read"
+                        return
+                    search.seen.add(path)
+                    search.size += found.size
                     yield path, found
         level = below
+    if level:
+        search.left_out[real] = f"folders more than {_DEEPEST} deep"
 
 
 def _lookup(view: View, path: str) -> tuple[str, Entry | None]:
@@ -280,4 +324,4 @@ def _lookup(view: View, path: str) -> tuple[str, Entry | None]:
         return path, None
 
 
-__all__ = ["READERS", "Leftover", "find", "text"]
+__all__ = ["NOT_SEARCHED", "READERS", "Leftover", "find", "text"]

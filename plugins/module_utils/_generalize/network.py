@@ -85,7 +85,7 @@ def unpin_netplan(text: str) -> str:
         return text
     kept = [line for line in text.splitlines(keepends=True) if not _BLOCK_PIN.match(line)]
     kept = [_unpin_flow(line) if "{" in line else line for line in kept]
-    return "".join(line for number, line in enumerate(kept) if not _says_nothing(line, kept[number + 1 :]))
+    return "".join(_without_empty_matches(kept))
 
 
 def _unpin_flow(line: str) -> str:
@@ -96,13 +96,23 @@ def _unpin_flow(line: str) -> str:
     return re.sub(r",\s*}", "}", re.sub(r"\bmatch:\s*\{\s*\}\s*,?\s*", "", free))
 
 
-def _says_nothing(line: str, following: list[str]) -> bool:
-    """Say whether a line is a match without anything in it."""
+def _without_empty_matches(lines: list[str]) -> list[str]:
+    kept = []
+    below = ""  # the next line that says something
+    for line in reversed(lines):
+        if not _says_nothing(line, below):
+            kept.append(line)
+        if line.strip() and not line.lstrip().startswith("#"):
+            below = line
+    return kept[::-1]
+
+
+def _says_nothing(line: str, below: str) -> bool:
+    """Say whether a line is a match without anything in it, by what is below it."""
     if _EMPTY_FLOW.match(line):
         return True
     if not re.match(r"^\s*match:\s*(?:#.*)?$", line):
         return False
-    below = next((other for other in following if other.strip() and not other.lstrip().startswith("#")), "")
     return _indent(below) <= _indent(line)
 
 
@@ -120,21 +130,26 @@ def _networkd(sweep: Sweep) -> None:
 
 
 def _matches_mac(text: str) -> bool:
-    return re.search(r"(?mi)^\s*(?:Permanent)?MACAddress\s*=", text) is not None
+    return re.search(r"(?mi)^[ \t]*(?:Permanent)?MACAddress[ \t]*=", text) is not None
 
 
 def unpin_network(text: str) -> str:
     """Return a .network file without MACs; one that matched by nothing else then matches every Ethernet."""
     if not _matches_mac(text):
         return text
-    text = re.sub(r"(?mi)^\s*(?:Permanent)?MACAddress\s*=.*(?:\n|\Z)", "", text)
+    text = re.sub(r"(?mi)^[ \t]*(?:Permanent)?MACAddress[ \t]*=.*(?:\n|\Z)", "", text)
     return re.sub(r"(?m)^\[Match\][ \t]*\n(?=\s*(?:\[|\Z))", "[Match]\nType=ether\n", text)
 
 
 def _interfaces(sweep: Sweep) -> None:
     below = (f"{_INTERFACES}.d/{name}" for name in sweep.names(f"{_INTERFACES}.d"))
     for path in (_INTERFACES, *below):
-        sweep.rewrite(path, lambda text: re.sub(r"(?m)^\s*hwaddress\s.*(?:\n|\Z)", "", text))
+        sweep.rewrite(path, unpin_interfaces)
+
+
+def unpin_interfaces(text: str) -> str:
+    """Return a file of interfaces (man 5 interfaces) without MACs."""
+    return re.sub(r"(?m)^[ \t]*hwaddress[ \t].*(?:\n|\Z)", "", text)
 
 
 def _dhcp_leases(sweep: Sweep) -> None:
@@ -166,6 +181,7 @@ OPERATIONS = (
 __all__ = [
     "OPERATIONS",
     "unpin_ifcfg",
+    "unpin_interfaces",
     "unpin_keyfile",
     "unpin_netplan",
     "unpin_network",

@@ -42,12 +42,15 @@ class Trace:
 
 _PEM = re.compile(rb"-----BEGIN ((?:RSA |DSA |EC |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?)-----")
 _OPENSSH_MAGIC = b"openssh-key-v1\0"
-_PUBLIC_KEY = re.compile(rb"(?:ssh-[\w-]+|ecdsa-sha2-[\w-]+|sk-[\w@.-]+) +([A-Za-z0-9+/]{40,}={0,2})(?:[ \t]+(.*))?")
+_PUBLIC_KEY = re.compile(
+    rb"(?<![\w@.-])(?:ssh-[\w-]+|ecdsa-sha2-[\w-]+|sk-[\w@.-]+) +([A-Za-z0-9+/]{40,}={0,2})(?:[ \t]+(.*))?"
+)
 
 # Tokens that are known by their form, which their makers document for scanners; each with how it
 # begins: an expression that begins with letters is searched much quicker than the form, and than word by word.
+# Files are a stranger's: no form, here or below, may take longer than in proportion to what it is searched in.
 _TOKENS = (
-    ("json-web-token", re.compile(rb"eyJ"), re.compile(rb"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}")),
+    ("json-web-token", re.compile(rb"eyJ"), re.compile(rb"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}")),
     (
         "github-token",
         re.compile(rb"gh[pousr]_|github_pat_"),
@@ -74,7 +77,8 @@ _SETTINGS = (
         Trace("openstack-credentials"),
         (b"OS_",),
         re.compile(
-            rb"(?m)^\s*(?:export\s+)?OS_(?:PASSWORD|APPLICATION_CREDENTIAL_SECRET|TOKEN)\s*=\s*[\"']?[^\s\"'$#]"
+            rb"(?m)^[ \t]*(?:export[ \t]+)?OS_(?:PASSWORD|APPLICATION_CREDENTIAL_SECRET|TOKEN)"
+            rb"[ \t]*=[ \t]*[\"']?[^\s\"'$#]"
         ),
     ),
     (Trace("password", note="in a URL"), (b"://",), re.compile(rb"://[^\s:/@<>$]+:[^\s:/@<>$]+@")),
@@ -110,22 +114,21 @@ def private_keys(data: bytes) -> Iterator[Trace]:
         yield _openssh(body) if kind.startswith(b"OPENSSH") else _pem(kind, body)
     if data.startswith(b"PuTTY-User-Key-File-"):
         yield Trace("private-key", note="PuTTY")
-    if b"PrivateKey" in data and re.search(rb"(?m)^\s*PrivateKey\s*=\s*[A-Za-z0-9+/]{43}=", data):
+    if b"PrivateKey" in data and re.search(rb"(?m)^[ \t]*PrivateKey[ \t]*=[ \t]*[A-Za-z0-9+/]{43}=", data):
         yield Trace("private-key", note="WireGuard")
     if b"AGE-SECRET" in data and re.search(rb"\bAGE-SECRET-KEY-1[0-9A-Z]{20,}", data):
         yield Trace("private-key", note="age")
 
 
 def _pem_blocks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield kind and content of what stands between a beginning and the next end of its kind."""
-    unended: set[bytes] = set()
-    for match in _PEM.finditer(data) if b"PRIVATE KEY" in data else ():
+    """Yield kind and content of what stands between a beginning and the end of its kind, without another beginning."""
+    beginnings = list(_PEM.finditer(data)) if b"PRIVATE KEY" in data else []
+    bounds = [*(match.start() for match in beginnings[1:]), len(data)]
+    for match, bound in zip(beginnings, bounds):
         kind = match.group(1)
-        end = -1 if kind in unended else data.find(b"-----END " + kind, match.end())
+        end = data.find(b"-----END " + kind, match.end(), bound)
         if end >= 0:
             yield kind, data[match.end() : end][:_LONGEST]
-        else:
-            unended.add(kind)
 
 
 def _pem(kind: bytes, body: bytes) -> Trace:

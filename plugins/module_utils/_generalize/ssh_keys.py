@@ -37,9 +37,11 @@ _KEYS = r"ssh_host_.*key(\.pub)?"
 # What a service says that makes missing keys, and what its settings say if it shall not.
 _MAKES = re.compile(r"ssh-keygen|sshd-keygen|sshdgenkeys|gen-keys|generate_host_keys|do_rsa_keygen")
 _HELPER = re.compile(r"\b(sshd-keygen[@\w.-]*\.(?:service|target)|sshdgenkeys\.service)")
-_SWITCHED_OFF = re.compile(r"""(?mi)^\s*(?:AUTOCREATE_SERVER_KEYS\s*=\s*["']?no|sshd_disable_keygen\s*=\s*["']?yes)""")
+_SWITCHED_OFF = re.compile(
+    r"""(?mi)^[ \t]*(?:AUTOCREATE_SERVER_KEYS[ \t]*=[ \t]*["']?no|sshd_disable_keygen[ \t]*=[ \t]*["']?yes)"""
+)
 _SETTINGS = ("/etc/sysconfig/sshd", "/etc/conf.d/sshd")
-_FIRST_BOOT_ONLY = re.compile(r"(?m)^\s*ConditionFirstBoot\s*=\s*(?:yes|true|1|on)\s*$")
+_FIRST_BOOT_ONLY = re.compile(r"(?m)^[ \t]*ConditionFirstBoot[ \t]*=[ \t]*(?:yes|true|1|on)\s*$")
 
 _SYSTEMD = """\
 # Written by voc.cluster: every instance makes its own ssh host keys.
@@ -140,9 +142,9 @@ def makes_keys(sweep: Sweep) -> bool:
 def _unit_makes(sweep: Sweep, path: str) -> bool:
     """Say whether a unit makes keys itself, or wants one that does at every boot."""
     text = _code(sweep.text(path) or "")
-    if re.search(r"(?m)^\s*ExecStartPre\s*=.*(?:gen-keys|keygen)", text):
+    if re.search(r"(?m)^[ \t]*ExecStartPre[ \t]*=.*(?:gen-keys|keygen)", text):
         return True
-    helpers = _HELPER.findall("\n".join(re.findall(r"(?m)^\s*(?:Wants|Requires)\s*=(.*)$", text)))
+    helpers = _HELPER.findall("\n".join(re.findall(r"(?m)^[ \t]*(?:Wants|Requires)[ \t]*=(.*)$", text)))
     return any(_helper_makes(sweep, name) for name in helpers)
 
 
@@ -167,7 +169,7 @@ def _write_missing(sweep: Sweep, path: str, text: str, mode: int) -> None:
 
 def _code(text: str) -> str:
     """Return a script or unit without its comments."""
-    return re.sub(r"(?m)^\s*[#;].*$", "", text)
+    return re.sub(r"(?m)^[ \t]*[#;].*$", "", text)
 
 
 OPERATIONS = (Operation("ssh-host-keys", "whoever has the image could pose as any instance", _ssh_host_keys),)

@@ -8,16 +8,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import databases as db
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.lines import split
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, View
 
-_BLOB = 1  # the field of an authorized_keys line that is the key itself, after its type
+# A line of authorized_keys (man 8 sshd): options, in which quotes may hold anything, a type, and the key itself.
+_KEY = re.compile(
+    r"""[ \t]*(?:(?:[^\s"]|"(?:[^"\\]|\\.)*")+[ \t]+)??"""
+    r"""((?:ssh|ecdsa|sk|webauthn-sk)-[A-Za-z0-9@.-]+)[ \t]+([A-Za-z0-9+/]+=*)(?:\s|$)"""
+)
 
 
 @dataclass(frozen=True)
@@ -66,27 +72,38 @@ def authorize_key(plan: Plan, user: str, keys: str) -> None:
 
     sshd ignores the file unless it and its folder belong to the user and are
     writable by nobody else.
+
+    Raises:
+        InputError: a line is no key.
+        GuestError: there is no such user.
     """
+    wanted = list(_given(keys))
     account = find_account(plan, user)
     folder, path = _places(account)
     text = tree.read_text(plan, path) or ""
-    for key in filter(None, map(str.strip, keys.split("\n"))):
-        if not any(_is_key(line, key) for line in text.split("\n")):
-            text = f"{text.rstrip()}\n{key}\n".lstrip("\n")
+    there = {_identity(line) for line in text.split("\n")}
+    for line, key in wanted:
+        if key not in there:
+            there.add(key)
+            text = f"{text.rstrip()}\n{line}\n".lstrip("\n")
     plan.make_directory(folder, Attributes(0o700, account.uid, account.gid))
     plan.write_text(path, text, Attributes(0o600, account.uid, account.gid))
 
 
 def withdraw_key(plan: Plan, user: str, keys: str) -> None:
-    """Take back `authorize_key`; a user that is not there has no keys."""
+    """Take back `authorize_key`; a user that is not there has no keys.
+
+    Raises:
+        InputError: a line is no key.
+    """
+    unwanted = {key for _line, key in _given(keys)}
     if db.find(db.read(plan, db.PASSWD), db.PASSWD, user) is None:
         return
     path = _places(find_account(plan, user))[1]
     text = tree.read_text(plan, path)
     if text is None:
         return
-    unwanted = [key for key in map(str.strip, keys.split("\n")) if key]
-    kept = [line for line in split(text) if not any(_is_key(line, key) for key in unwanted)]
+    kept = [line for line in split(text) if _identity(line) not in unwanted]
     plan.write_text(path, "".join(kept))
 
 
@@ -95,17 +112,22 @@ def _places(account: Account) -> tuple[str, str]:
     return folder, f"{folder}/authorized_keys"
 
 
-def _is_key(line: str, key: str) -> bool:
-    return not line.lstrip().startswith("#") and _key_blob(line) == _key_blob(key)
+def _given(keys: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the lines that a user gave, each with what identifies its key; comments are none."""
+    for line in map(str.strip, keys.split("\n")):
+        if line and not line.startswith("#"):
+            key = _identity(line)
+            if key is None:
+                raise InputError(
+                    "a line is not an ssh public key", where=line[:80], hint="give lines as in a .pub file"
+                )
+            yield line, key
 
 
-def _key_blob(line: str) -> str:
-    """Return what identifies a key: its encoded bytes, without options and comment."""
-    words = line.split()
-    for word, following in zip(words, words[_BLOB:]):
-        if word.startswith(("ssh-", "ecdsa-", "sk-")):
-            return following
-    return line.strip()
+def _identity(line: str) -> tuple[str, str] | None:
+    """Return the type and the encoded bytes of a line's key, without options and comment; None for other lines."""
+    match = _KEY.match(line)
+    return (match.group(1), match.group(2)) if match and not line.lstrip().startswith("#") else None
 
 
 __all__ = ["Account", "authorize_key", "find_account", "group_id", "user_id", "withdraw_key"]

@@ -25,7 +25,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestEr
 from ansible_collections.voc.cluster.plugins.module_utils._guest import der, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 
-_PEM = re.compile(r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)-----END")
+_PEM = re.compile(r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----\s+([A-Za-z0-9+/=][A-Za-z0-9+/=\s]*)-----END")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _HASH_LIMIT = 16  # names of one hash: more are no accident
 

@@ -18,8 +18,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.fstab import Fs
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import Contents, Region
 
-# How Linux calls the partitions of disks: a disk, and the partition's number.
+# How Linux calls the partitions of disks: a disk, and the partition's number. And its first disks.
 _DEVICE = re.compile(r"/dev/((?:[shv]|xv)d[a-z]{1,3}|(?:nvme[0-9]+n|mmcblk)[0-9]+p)([1-9][0-9]{0,2})")
+_FIRST_DISKS = ("sda", "hda", "vda", "xvda", "nvme0n1p", "mmcblk0p")
 
 
 @dataclass(frozen=True)
@@ -76,18 +77,20 @@ def from_fstab(seen: Contents, root: Region, entries: Sequence[FstabEntry]) -> l
 def by_device(seen: Contents, root: Region, entries: Sequence[FstabEntry]) -> dict[str, Region]:
     """Return what is meant by names like /dev/vda2, which are of another machine, where that is beyond doubt.
 
-    They must all be of one disk, the root's (if it is one of them) must be the number of the root,
-    each partition must hold what its entry says, and no other entry name it in a way that lasts.
+    They must all be of one disk: that of the root's device name, which must have the number of the root, or
+    the first one where the root has no such name. Each partition must hold what its entry says, and no other
+    entry name it in a way that lasts. The root is never among them: no entry but its own may come to mean it.
     """
     matches = [(entry, _DEVICE.fullmatch(entry.source)) for entry in entries]
     named = [(entry, match.group(1), int(match.group(2))) for entry, match in matches if match]
     if len({disk for _entry, disk, _number in named}) != 1:
         return {}
-    if any(entry.path == "/" and number != root.partition for entry, _disk, number in named):
+    roots = {number for entry, _disk, number in named if entry.path == "/"}
+    if roots - {root.partition} or (not roots and named[0][1] not in _FIRST_DISKS):
         return {}
     known = contents.names(seen)
     lasting = [known.get(fstab.normal_source(entry.source)) for entry in entries]
-    numbers = {region.partition: region for region in seen.regions if region not in lasting}
+    numbers = {region.partition: region for region in seen.regions if region not in (root, *lasting)}
     return {
         entry.source: numbers[number]
         for entry, _disk, number in named

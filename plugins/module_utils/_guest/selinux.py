@@ -9,7 +9,8 @@
 Files that exist keep their labels. New ones would have none and be out of reach for
 confined services, so they get what the policy's file contexts say (man 5 file_contexts):
 the last line whose pattern matches the whole path wins, those without special
-characters before all others, as libselinux decides it.
+characters before all others, as libselinux decides it. The patterns are a stranger's, so
+they get a limited time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.voc.cluster.plugins.module_utils import _cpu_time
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
@@ -32,6 +34,7 @@ _FILES = ("file_contexts", "file_contexts.homedirs", "file_contexts.local")
 _KINDS = {"--": "file", "-d": "directory", "-l": "symlink", "-b": "other", "-c": "other", "-p": "other", "-s": "other"}
 _PLAIN = re.compile(r"(?:[^\\.^$?*+|\[({]|\\.)*")
 _NONE = "<<none>>"
+_SECONDS = 10  # of this process: thousands of labels of a real policy take less than one
 _CONTEXT = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+(:[A-Za-z0-9_.,:-]+)?")
 
 
@@ -127,15 +130,29 @@ def policy_type(view: View) -> str | None:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else None
 
 
-def read_policy(view: View, name: str) -> Policy | None:
+@dataclass(frozen=True)
+class Contexts:
+    """The file contexts of a guest's policy, as text, not looked into yet."""
+
+    rules: Sequence[str]
+    aliases: Sequence[str]
+
+    def policy(self) -> Policy:
+        """Return what they say."""
+        return Policy(
+            [rule for text in self.rules for rule in parse_rules(text)],
+            [pair for text in self.aliases for pair in parse_aliases(text)],
+        )
+
+
+def read_contexts(view: View, name: str) -> Contexts | None:
     """Read the file contexts of a guest's policy, or None where it has none."""
     folder = f"/etc/selinux/{name}/contexts/files"
     texts = [tree.read_text(view, f"{folder}/{file}") for file in _FILES]
     if texts[0] is None:
         return None
-    rules = [rule for text in texts if text is not None for rule in parse_rules(text)]
-    subs = (tree.read_text(view, f"{folder}/file_contexts.{file}") or "" for file in ("subs", "subs_dist"))
-    return Policy(rules, [pair for text in subs for pair in parse_aliases(text)])
+    aliases = (tree.read_text(view, f"{folder}/file_contexts.{file}") for file in ("subs", "subs_dist"))
+    return Contexts([text for text in texts if text is not None], [text for text in aliases if text is not None])
 
 
 def parse_rules(text: str) -> list[Rule]:
@@ -194,10 +211,12 @@ def label_new(plan: Plan) -> None:
 
 
 def _labels(view: View, name: str, new: Iterable[tuple[str, str]]) -> dict[str, str | None]:
-    policy = read_policy(view, name)
-    if policy is None:
+    contexts = read_contexts(view, name)
+    if contexts is None:
         raise ValueError("it has no file contexts")
-    return {path: policy.label(path, kind) for path, kind in new}
+    with _cpu_time.at_most(_SECONDS):
+        policy = contexts.policy()
+        return {path: policy.label(path, kind) for path, kind in new}
 
 
 def _new(changes: Sequence[tree.Change]) -> Iterable[tuple[str, str]]:
@@ -214,11 +233,12 @@ __all__ = [
     "AUTORELABEL",
     "CONFIG",
     "XATTR",
+    "Contexts",
     "Policy",
     "Rule",
     "label_new",
     "parse_aliases",
     "parse_rules",
     "policy_type",
-    "read_policy",
+    "read_contexts",
 ]

@@ -216,7 +216,9 @@ def _python(view: View) -> str | None:
 def _selinux(view: View) -> str | None:
     """Return the state of SELinux at the next boot (man 5 selinux_config)."""
     told = dict(
-        re.findall(r"^\s*(SELINUX|SELINUXTYPE)\s*=\s*(\w+)", _text(view, f"{_SELINUX}/config") or "", re.MULTILINE)
+        re.findall(
+            r"^[ \t]*(SELINUX|SELINUXTYPE)[ \t]*=[ \t]*(\w+)", _text(view, f"{_SELINUX}/config") or "", re.MULTILINE
+        )
     )
     policy = f"{_SELINUX}/{told.get('SELINUXTYPE', 'targeted')}/contexts/files/file_contexts"
     state = told.get("SELINUX", "").lower()

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
@@ -17,6 +19,7 @@ ADMIN_FOLDER = "/etc/systemd/system"
 _FOLDERS = (ADMIN_FOLDER, "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _SUFFIXES = (".service", ".socket", ".timer", ".mount", ".automount", ".target", ".path", ".swap")
 _NULL = "/dev/null"
+_LARGEST = 64 << 10  # bytes of a unit that is searched for its other names
 
 
 def unit_name(name: str) -> str:
@@ -46,6 +49,40 @@ def template_of(unit: str) -> str | None:
     """Return the template that a unit such as ``getty@tty1.service`` is an instance of, or None."""
     prefix, at, rest = unit.partition("@")
     return f"{prefix}@.{rest.rpartition('.')[2]}" if at and not rest.startswith(".") else None
+
+
+def own_name(plan: Plan, unit: str) -> str:
+    """Return the name of the unit that has `unit` as another name, else `unit`.
+
+    Another name is a link to the unit's file, or a word of its Alias=, for which enabling it makes that link.
+    """
+    path = find_unit(plan, unit)
+    return _linked_name(plan, unit, path) if path else _name_by_alias(plan, unit) or unit
+
+
+def _linked_name(view: View, unit: str, path: str) -> str:
+    folder, name = posixpath.split(tree.resolve(view, path))
+    # What a link brings in from elsewhere goes by the link's name.
+    if name == posixpath.basename(path) or folder not in {tree.resolve(view, place) for place in _FOLDERS}:
+        return unit
+    prefix, at, suffix = name.partition("@")
+    instance = unit.partition("@")[2] if template_of(unit) else ""
+    return f"{prefix}@{instance}" if at and suffix.startswith(".") and instance else name
+
+
+def _name_by_alias(plan: Plan, unit: str) -> str | None:
+    files: dict[str, str] = {}  # the path of each name in the folder that wins; links are masks, or other names
+    for folder in dict.fromkeys(tree.resolve(plan, folder) for folder in _FOLDERS):
+        for name in tree.names_in(plan, folder):
+            entry = plan.lstat(f"{folder}/{name}")
+            if entry and entry.kind == "file" and name.endswith(posixpath.splitext(unit)[1]):
+                files.setdefault(name, f"{folder}/{name}" if entry.size <= _LARGEST else "")
+    texts = plan.read_many([path for path in files.values() if path])
+    for name, path in files.items():
+        text = texts.get(path, b"").decode("utf-8", "replace")
+        if "Alias" in text and unit in install_section(text).get("Alias", ()):
+            return name
+    return None
 
 
 def install_section(text: str) -> dict[str, list[str]]:
@@ -166,23 +203,25 @@ def _links(unit: str, install: dict[str, list[str]]) -> list[str]:
 
 
 class Units:
-    """Units of systemd by the names of services; see `services.Manager`."""
+    """Units of systemd by the names of services, other names among them; see `services.Manager`."""
 
     def enable(self, plan: Plan, name: str) -> None:
         """Let a unit start at boot."""
-        enable(plan, unit_name(name))
+        enable(plan, own_name(plan, unit_name(name)))
 
     def disable(self, plan: Plan, name: str) -> None:
         """Keep a unit from being started at boot."""
-        disable(plan, unit_name(name))
+        disable(plan, own_name(plan, unit_name(name)))
 
     def mask(self, plan: Plan, name: str) -> None:
         """Keep a unit from being started at all."""
-        mask(plan, unit_name(name))
+        mask(plan, own_name(plan, unit_name(name)))
 
     def unmask(self, plan: Plan, name: str) -> None:
         """Take back `mask`."""
-        unmask(plan, unit_name(name))
+        unit = unit_name(name)
+        unmask(plan, unit)
+        unmask(plan, own_name(plan, unit))
 
 
 __all__ = [
@@ -194,6 +233,7 @@ __all__ = [
     "install_section",
     "is_masked",
     "mask",
+    "own_name",
     "template_of",
     "unit_name",
     "unmask",

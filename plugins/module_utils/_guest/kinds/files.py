@@ -43,7 +43,7 @@ def _secret(plan: Plan, options: Options) -> None:
     if options["mode"] is None:
         wanted = replace(wanted, mode=wanted.mode & ~_OTHERS)
     elif wanted.mode & _OTHERS:
-        raise InputError(f"with mode {options['mode']} everybody could use the secret", hint="give '0600' or '0640'")
+        raise InputError(f"with mode {wanted.mode:04o} everybody could use the secret", hint="give '0600' or '0640'")
     plan.hide(path)
     _put(plan, path, options, wanted)
 

@@ -22,7 +22,7 @@ Options = dict[str, t.Any]
 # Not type "path": that would expand a tilde or a variable of the builder.
 PATH: Options = {"type": "str", "required": True}
 PERMISSIONS: Options = {
-    "mode": {"type": "str"},
+    "mode": {"type": "raw"},  # YAML makes a number of 0644 without quotes; as a text that would be read as octal again
     "owner": {"type": "str"},
     "group": {"type": "str"},
 }
@@ -71,18 +71,18 @@ def attributes(plan: Plan, path: str, options: Options, new: Attributes) -> Attr
     return Attributes(mode, uid, gid)
 
 
-def parse_mode(text: str) -> int:
-    """Return permission bits given in octal.
+def parse_mode(given: object) -> int:
+    """Return permission bits: a text gives them in octal, a number is them, as `ansible.builtin.file` has it.
 
     Raises:
-        InputError: it is not octal, or more than four digits.
+        InputError: it is neither, or has more than these bits.
     """
     try:
-        mode = int(text, 8)
+        mode = int(given, 8) if isinstance(given, str) else given
     except ValueError:
-        mode = -1
-    if not 0 <= mode <= 0o7777:
-        raise InputError(f"{text!r} is not a mode in octal", hint="write it like '0644', in quotes")
+        mode = None
+    if not isinstance(mode, int) or isinstance(mode, bool) or not 0 <= mode <= 0o7777:
+        raise InputError(f"{given!r} is not a mode in octal", hint="write it like '0644', in quotes")
     return mode
 
 

@@ -21,7 +21,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Att
 PATH = f"{stacks.KEYFILE_FOLDER}/voc-cluster.nmconnection"
 # Names of files for which Ubuntu and Debian leave Ethernet to others; an empty one in /etc takes its place.
 _UNMANAGING = "10-globally-managed-devices.conf"
-_ETHERNET = re.compile(r"^\s*type\s*=\s*(ethernet|802-3-ethernet)\s*$", re.MULTILINE)
+_ETHERNET = re.compile(r"^[ \t]*type[ \t]*=[ \t]*(ethernet|802-3-ethernet)\s*$", re.MULTILINE)
 # The same in all images: a profile is known by it, and none that was made elsewhere has it.
 _UUID = uuid.uuid5(uuid.NAMESPACE_DNS, "network.cluster.voc")
 

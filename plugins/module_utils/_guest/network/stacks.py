@@ -44,7 +44,7 @@ SERVICES = {
     "networkd": "systemd-networkd",
 }
 _GENERATORS = ("/usr/lib/systemd/system-generators/netplan", "/lib/systemd/system-generators/netplan")
-_OTHER_THAN_LOOPBACK = re.compile(r"^\s*iface\s+(?!lo\s)", re.MULTILINE)
+_OTHER_THAN_LOOPBACK = re.compile(r"^[ \t]*iface[ \t]+(?!lo\s)\S", re.MULTILINE)
 
 
 @dataclass(frozen=True)

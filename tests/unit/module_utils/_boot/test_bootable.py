@@ -7,6 +7,7 @@ import pytest
 from ansible_collections.voc.cluster.plugins.module_utils._boot import bootable, grub
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import open_guest
 from ansible_collections.voc.cluster.plugins.module_utils._guest.network import names
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
@@ -62,6 +63,21 @@ def test_a_disk_with_a_kernel_is_made_to_boot_once(runner: Runner, disk: Path) -
     config = again.files.read(grub.CONFIG_PATH).decode()
     assert f"linux /boot/vmlinuz-6.1.0 root=UUID={UUID} ro quiet\n" in config
     assert again.files.read("/etc/fstab").decode().startswith(f"UUID={UUID} / ext4 noatime 0 1\n")
+
+
+@pytest.mark.parametrize("root", ["UUID=11111111-1111-4111-8111-111111111111 / ext4\n", ""])
+@pytest.mark.parametrize("scratch", ["sda", "sdb"])
+def test_scratch_on_another_disk_is_no_second_mount_of_the_root(
+    runner: Runner, tmp_path: Path, root: str, scratch: str
+) -> None:
+    text = f"{root}/dev/{scratch}1 /scratch ext4 defaults 0 2\n"
+    part = make_ext(tmp_path / "part", plant(tmp_path / "tree", {**KERNEL, "/etc/fstab": text}))
+    disk = make_disk(tmp_path / "disk", part)
+    boot = _plan(runner, disk)
+    assert boot.switched_off == ["/scratch"]
+    bootable.apply(boot)
+    entries = fstab.parse(debugfs(disk, "cat /etc/fstab", offset=MIB))
+    assert [(entry.source, entry.path) for entry in entries] == [(f"UUID={UUID}", "/")]
 
 
 BOOT_UUID = UUID.replace("4", "a")

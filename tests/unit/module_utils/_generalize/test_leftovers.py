@@ -4,7 +4,7 @@ import json
 
 from ansible_collections.voc.cluster.plugins.module_utils._generalize import leftovers
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
-from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import READ_LIMIT, Attributes
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import READ_LIMIT, Attributes, Entry
 from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
 from ansible_collections.voc.cluster.tests.unit.module_utils._generalize import planted
 
@@ -88,3 +88,59 @@ def test_compiled_programs_of_packages_are_not_looked_into_and_scripts_beside_th
     ):
         guest.add(path, content, Attributes(0o755))
     assert {one.path for one in leftovers.find(guest)} == {"/usr/bin/script", "/usr/bin/.ssh/id", "/opt/bin/compiled"}
+
+
+def _with_a_key_and(files: dict[str, bytes]) -> MemoryTree:
+    key = planted.keys()["/root/.ssh/id_ed25519"]
+    return MemoryTree({**files, "/root/.ssh/id_ed25519": key, "/home/ann/.ssh/id_ed25519": key})
+
+
+def _unsearched(guest: MemoryTree) -> tuple[set[str], list[str], str]:
+    """Return the paths of secrets, what was not searched, and the report."""
+    found = leftovers.find(guest)
+    left_out = [f"{one.path}: {one.note}" for one in found if one.kind == leftovers.NOT_SEARCHED]
+    return {one.path for one in found if one.kind != leftovers.NOT_SEARCHED}, left_out, leftovers.text(found)
+
+
+_KEYS = {"/root/.ssh/id_ed25519", "/home/ann/.ssh/id_ed25519"}
+
+
+def test_what_fills_one_place_hides_no_secret_elsewhere_and_is_told() -> None:
+    full = bytes(131_000)
+    guest = _with_a_key_and({f"/opt/sw/{number}": full for number in range(2100)})
+    secret, left_out, text = _unsearched(guest)
+    assert secret == _KEYS
+    assert left_out == ["/opt: too much to read"]
+    assert text.startswith("2 secrets or ways in are in the image, and not all was searched:\n")
+    assert text.endswith("\nnot-searched: /opt (of 0, mode 0755, too much to read)\n")
+
+
+def test_no_place_takes_what_others_need_to_be_read() -> None:
+    full = bytes(131_000)
+    guest = _with_a_key_and({f"/etc/{number}": full for number in range(2100)})
+    assert _unsearched(guest)[:2] == (_KEYS, ["/etc: too much to read"])
+
+
+def test_a_place_with_too_many_files_is_told() -> None:
+    guest = MemoryTree({"/opt/sw": None})
+    for number in range(20_001):
+        guest.nodes[f"/opt/sw/{number}"] = (Entry("file", Attributes(), 1), b"x", "")
+    secret, left_out, text = _unsearched(guest)
+    assert (secret, left_out) == (set(), ["/opt: more than 20000 files"])
+    assert text.startswith("Not all of the image was searched; nothing was found in the rest:\n")
+    assert "No secrets" not in text
+
+
+def test_what_lies_deep_is_searched_or_told() -> None:
+    key = planted.keys()["/root/.ssh/id_ed25519"]
+    deep = "/root" + "/d" * 10
+    deeper = "/srv" + "/d" * 20
+    secret, left_out, _text = _unsearched(MemoryTree({f"{deep}/key": key, f"{deeper}/key": key}))
+    assert secret == {f"{deep}/key"}
+    assert left_out == ["/srv: folders more than 16 deep"]
+
+
+def test_more_homes_than_are_looked_at_are_told() -> None:
+    passwd = "".join(f"u{number}:x:{number}:1::/home/u{number}:/bin/sh\n" for number in range(10_001))
+    guest = MemoryTree({"/etc/passwd": passwd})
+    assert _unsearched(guest)[:2] == (set(), ["/: more than 10000 home directories"])

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.voc.cluster.plugins.module_utils import _cpu_time
 from ansible_collections.voc.cluster.plugins.module_utils._generalize import network
 
 MAC = "52:54:00:12:34:56"
@@ -99,3 +102,21 @@ def test_any_text_is_unpinned_once_and_never_breaks(text: str) -> None:
         once = unpin(text)
         assert unpin(once) == once
     assert len(network.unpin_netplan(text)) <= len(text)
+
+
+@pytest.mark.parametrize(
+    "repeated", ["match:\n", "match:\n#\n", "\n", " ", "set-name: #", "a: {match: {", "hwaddress\n"]
+)
+@pytest.mark.parametrize(
+    "unpin",
+    [
+        network.unpin_ifcfg,
+        network.unpin_keyfile,
+        network.unpin_netplan,
+        network.unpin_network,
+        network.unpin_interfaces,
+    ],
+)
+def test_a_hostile_file_is_read_to_its_end(unpin: Callable[[str], str], repeated: str) -> None:
+    with _cpu_time.at_most(10):
+        unpin("macaddress: x\nMACAddress=x\n" + repeated * 200_000)

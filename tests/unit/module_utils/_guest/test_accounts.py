@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
+from ansible_collections.voc.cluster.plugins.module_utils import _cpu_time
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import accounts
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes
@@ -65,3 +66,40 @@ def test_other_keys_stay(guest: MemoryTree) -> None:
     _authorize(guest, KEY)
     assert guest.text(path).splitlines()[2:] == [KEY]
     assert _authorize(guest, "ssh-rsa AAAAother") == 0
+
+
+def test_comments_among_the_keys_are_no_keys(guest: MemoryTree) -> None:
+    assert _authorize(guest, f"# ann's laptop\n\n{KEY}\n")
+    assert guest.text("/home/griduser/.ssh/authorized_keys") == f"{KEY}\n"
+    assert _authorize(guest, f"# ann's laptop\n\n{KEY}\n") == 0
+
+
+def test_keys_are_told_apart_by_what_is_outside_of_quotes(guest: MemoryTree) -> None:
+    lines = [
+        'command="exec ssh-gateway a" ssh-ed25519 AAAAKEY1 one',
+        'command="exec ssh-gateway a" ssh-ed25519 AAAAKEY2 two',
+        r'no-pty,command="echo \"ssh-rsa AAAAKEY1\"" ecdsa-sha2-nistp256 AAAAKEY1 ssh-rsa AAAAKEY4',
+        "sk-ssh-ed25519@openssh.com AAAAKEY3== ssh-ed25519 AAAAKEY2",
+    ]
+    _authorize(guest, "\n".join(lines))
+    path = "/home/griduser/.ssh/authorized_keys"
+    assert guest.text(path).splitlines() == lines
+    assert _authorize(guest, 'from="10.*" ssh-ed25519 AAAAKEY2') == 0
+    plan = Plan(guest)
+    accounts.withdraw_key(plan, "griduser", "# two\nssh-ed25519 AAAAKEY2")
+    plan.apply()
+    assert guest.text(path).splitlines() == [lines[0], *lines[2:]]
+
+
+@pytest.mark.parametrize("line", ["AAAAKEY1", "ssh-rsa", "my ssh-rsa", 'command="ssh-rsa AAAA', "a b ssh-rsa AAAA"])
+def test_what_is_no_key_is_refused(guest: MemoryTree, line: str) -> None:
+    for change in (accounts.authorize_key, accounts.withdraw_key):
+        with pytest.raises(InputError, match="not an ssh public key"):
+            change(Plan(guest), "griduser", f"{KEY}\n{line}")
+
+
+def test_a_hostile_line_is_read_in_time(guest: MemoryTree) -> None:
+    for piece in ('"', '\\"', '"a" ', 'a="\\" ', "ssh-", "ssh-a "):
+        guest.add("/home/griduser/.ssh/authorized_keys", piece * (1 << 17))
+        with _cpu_time.at_most(5):
+            _authorize(guest, KEY)

@@ -4,6 +4,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -151,6 +152,10 @@ def test_what_an_edit_does_not_name_is_kept() -> None:
     [
         {"file": {"path": "relative", "content": ""}},
         {"file": {"path": "/f", "content": "", "mode": "u+x"}},
+        {"file": {"path": "/f", "content": "", "mode": 0o10000}},
+        {"file": {"path": "/f", "content": "", "mode": True}},
+        {"file": {"path": "/f", "content": "", "mode": [420]}},
+        {"secret": {"path": "/s", "content": "x", "mode": 0o644}},
         {"file": {"path": "/f", "content": "", "owner": "nobody-here"}},
         {"file": {"path": "/f", "source": "/no/such/file"}},
         {"file": {"path": "/etc", "content": ""}},
@@ -193,3 +198,22 @@ def test_a_mode_is_octal_or_refused(text: str) -> None:
         return
     assert 0 <= mode <= 0o7777
     assert mode == int(text, 8)
+
+
+def test_a_mode_without_quotes_is_the_number_that_yaml_makes_of_it() -> None:
+    guest = _guest()
+    (told,) = yaml.safe_load("[{file: 0640, directory: 01777, secret: 0400, permissions: 0604}]")
+    _do(
+        guest,
+        {"file": {"path": "/f", "content": "", "mode": told["file"]}},
+        {"directory": {"path": "/d", "mode": told["directory"]}},
+        {"secret": {"path": "/s", "content": "x", "mode": told["secret"]}},
+        {"permissions": {"path": "/etc/passwd", "mode": told["permissions"]}},
+    )
+    modes = {path: guest.nodes[path][0].attributes.mode for path in ("/f", "/d", "/s", "/etc/passwd")}
+    assert modes == {"/f": 0o640, "/d": 0o1777, "/s": 0o400, "/etc/passwd": 0o604}
+
+
+@pytest.mark.parametrize("mode", [0, 0o644, 0o7777])
+def test_a_mode_that_is_a_number_is_itself(mode: int) -> None:
+    assert parse_mode(mode) == mode

@@ -60,6 +60,8 @@ def test_a_filesystem_is_placed_by_every_name_of_it(source: str) -> None:
         "/dev/mapper/vg-boot /boot ext4",
         "/dev/vda2 /boot ext4\n/dev/vdb1 /data ext4",  # of several disks
         "/dev/vda1 / xfs\n/dev/vda2 /boot ext4",  # the root has another number
+        "UUID=uuid-4 / xfs\n/dev/vdb2 /boot ext4",  # of a second disk, for the root is not said to be on it
+        "UUID=gone / xfs\n/dev/nvme0n2p2 /boot ext4",
         "UUID=uuid-4 /again xfs",  # it is the root
         "UUID=uuid-1 /boot/efi vfat",
         "UUID=uuid-3 none swap",
@@ -123,6 +125,24 @@ def test_any_fstab_gives_sound_places(entries: list[fstab.FstabEntry]) -> None:
         assert place.path.startswith("/")
         assert ".." not in place.path.split("/")
         assert place.region.kind in ("ext4", "ext3")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/dev/sdb4 /scratch xfs",
+        "/dev/sda4 /scratch auto",
+        "UUID=gone / xfs\n/dev/sdb4 /scratch xfs",
+        "UUID=gone / xfs\n/dev/sda4 /scratch xfs",
+        "PARTUUID=gone / xfs\n/dev/sda4 /scratch xfs",
+        "/dev/sda4 / xfs\n/dev/sda4 /scratch xfs",
+        "/dev/sda4 /scratch xfs\n/dev/sda4 / xfs",
+    ],
+)
+def test_no_entry_of_another_path_comes_to_mean_the_root(text: str) -> None:
+    """A job that empties its scratch would empty the guest."""
+    entries = fstab.parse(text)
+    assert places.by_device(DISK, REGIONS[ROOT - 1], entries) == {}
 
 
 def test_device_names_become_lasting_ones_once() -> None:

@@ -91,9 +91,9 @@ def test_labels_are_those_of_libselinux(
     rules, local = ([*{tuple(line.split()[:-1]): line for line in lines}.values()] for lines in (rules, local))
     taken = {tuple(line.split()[:-1]) for line in rules}
     local = [line for line in local if tuple(line.split()[:-1]) not in taken]
-    policy = selinux.read_policy(_guest(rules, local), "targeted")
-    assert policy
-    assert policy.label(path, kind) == lookup(rules, local, path, kind)
+    contexts = selinux.read_contexts(_guest(rules, local), "targeted")
+    assert contexts
+    assert contexts.policy().label(path, kind) == lookup(rules, local, path, kind)
 
 
 @given(st.text(st.sampled_from("/etc(.*)?\\[|+:_ \t\n#<>-{}\udc80"), max_size=60), PATHS)
@@ -156,3 +156,13 @@ def test_where_the_policy_cannot_be_read_the_guest_labels_itself(rules: list[str
     assert _labels(plan) == {}
     assert {change.path for change in plan.changes()} == {"/etc/(broken", selinux.AUTORELABEL}
     assert "labels its files at its next boot" in plan.notes[0]
+
+
+def test_a_pattern_that_takes_years_makes_the_guest_label_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selinux, "_SECONDS", 0.2)
+    guest = _guest([*RULES, "/etc/([a-z0-9./-]+)+X\t\tsystem_u:object_r:etc_t:s0"])
+    plan = Plan(guest)
+    plan.write("/etc/profile.d/a-name-that-is-long-enough-to-take-years.sh", b"")
+    assert _labels(plan) == {}
+    assert plan.lstat(selinux.AUTORELABEL)
+    assert "cannot be read (it takes more than 0.2 seconds)" in plan.notes[0]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import services, sysv, upstart
+from ansible_collections.voc.cluster.plugins.module_utils._guest import services, systemd, sysv, upstart
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes
 from ansible_collections.voc.cluster.tests.unit.memory_tree import MemoryTree
@@ -250,3 +250,63 @@ def test_any_header_of_a_script_can_be_read(text: str) -> None:
     header = sysv.parse_header(text)
     assert 0 <= header.start <= 99
     assert 0 <= header.stop <= 99
+
+
+_UNITS = "/usr/lib/systemd/system"
+
+
+def _with_ssh() -> MemoryTree:
+    """Make Debian's ssh, enabled, which is also called sshd."""
+    return MemoryTree(
+        {
+            "/usr/lib/systemd/systemd": "",
+            "/lib": ("->", "usr/lib"),
+            "/sbin/init": ("->", "../usr/lib/systemd/systemd"),
+            f"{_UNITS}/ssh.service": "[Install]\nWantedBy=multi-user.target\nAlias=sshd.service\n",
+            f"{_UNITS}/getty@.service": "[Install]\nWantedBy=getty.target\n",
+            f"{_UNITS}/autovt@.service": ("->", "getty@.service"),
+            f"{_UNITS}/dbus-org.x.service": ("->", "x.service"),
+            f"{_UNITS}/x.service": "[Install]\nWantedBy=multi-user.target\n",
+            "/opt/other.service": "[Install]\nWantedBy=multi-user.target\n",
+            "/etc/systemd/system/sshd.service": ("->", "/lib/systemd/system/ssh.service"),
+            "/etc/systemd/system/brought.service": ("->", "/opt/other.service"),
+            "/etc/systemd/system/multi-user.target.wants/ssh.service": ("->", "/lib/systemd/system/ssh.service"),
+        }
+    )
+
+
+def _units(guest: MemoryTree) -> dict[str, str]:
+    folder = "/etc/systemd/system/"
+    return {
+        path.removeprefix(folder): node[2]
+        for path, node in guest.nodes.items()
+        if path.startswith(folder) and node[0].kind == "symlink" and "brought" not in path
+    }
+
+
+def test_another_name_of_a_unit_means_the_unit() -> None:
+    guest = _with_ssh()
+    assert _do(guest, "sshd", enabled=False, masked=True)
+    assert _units(guest) == {"ssh.service": "/dev/null"}
+    # The link that was the other name is gone, and its unit is still known by it.
+    assert _do(guest, "sshd", enabled=False, masked=True) == []
+    assert _do(guest, "sshd", enabled=True, masked=False)
+    path = f"{_UNITS}/ssh.service"
+    assert _units(guest) == {"multi-user.target.wants/ssh.service": path, "sshd.service": path}
+    assert _do(guest, "ssh", enabled=True, masked=False) == []
+
+
+def test_a_mask_of_another_name_is_taken_back_with_that_of_the_unit() -> None:
+    guest = _with_ssh()
+    guest.add("/etc/systemd/system/sshd.service", ("->", "/dev/null"))
+    _do(guest, "sshd", masked=False)
+    assert _units(guest).keys() == {"multi-user.target.wants/ssh.service"}
+
+
+@pytest.mark.parametrize(
+    ("name", "enabled"),
+    [("autovt@tty1", "getty@tty1"), ("dbus-org.x", "x"), ("brought", "brought"), ("getty@tty2", "getty@tty2")],
+)
+def test_what_a_link_names_is_known_by_where_it_leads(name: str, enabled: str) -> None:
+    plan = Plan(_with_ssh())
+    assert systemd.own_name(plan, f"{name}.service") == f"{enabled}.service"
