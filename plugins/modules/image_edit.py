@@ -12,7 +12,11 @@ version_added: 0.1.0
 description:
   - Does an ordered list of edits to the guest's files in one batch. No program of the guest is run.
   - Every edit has one key, its kind. Edits that are true already change nothing.
-  - All edits are worked out before anything is touched. When one of them cannot be done, none is.
+  - All edits are worked out before anything is touched. When one of them cannot be done, or the image has no room for
+    all, none is.
+  - Should writing fail nevertheless, O(access=ext) takes back what was done to the filesystem. A guest that is mounted,
+    or spread over several filesystems, may have some of the changes then; the error says when the working image has to
+    be made again.
   - A path is always that of the guest. Symbolic links on the way to it are followed inside the guest and cannot lead
     out of it.
   - Kinds that have the name or the options of an Ansible module mean what that module means by them.
@@ -270,15 +274,15 @@ options:
           owner: *owner
           group: *group
       fstab:
-        description: An entry of fstab for this mount point, which is made.
+        description: An entry of fstab for this mount point, which is made, or for a swap area.
         type: dict
         suboptions:
           path:
-            description: The mount point.
+            description: The mount point. For a swap area V(none) or V(swap); it is known by its source.
             type: str
             required: true
           source:
-            description: What is mounted. Needed unless O(edits[].fstab.state=absent).
+            description: What is mounted. Needed unless a mount point has O(edits[].fstab.state=absent).
             type: str
           type:
             description: The filesystem type. Needed unless O(edits[].fstab.state=absent).
@@ -336,7 +340,7 @@ options:
             type: str
             required: true
           load:
-            description: Whether it is loaded, needed or not.
+            description: Whether it is loaded, needed or not. Lists of others keep what else they load.
             type: bool
           blacklist:
             description: Whether it is kept from being loaded.
@@ -461,7 +465,6 @@ options:
             description: All its names, the canonical one first. Needed unless O(edits[].hosts.state=absent).
             type: list
             elements: str
-            default: []
           state: *state
       resolver:
         description:

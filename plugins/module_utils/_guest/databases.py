@@ -35,7 +35,7 @@ _FIELDS = {PASSWD: 7, SHADOW: 2, GROUP: 3, GSHADOW: 4, SUBUID: 3, SUBGID: 3}
 _COMPAT = ("+", "-")  # entries of NIS, and a comment's sign
 # As useradd takes them; a dollar sign ends the names of Samba's machines.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,254}\$?")
-_ID_LIMIT = 0xFFFFFFFF  # which means: none
+ID_LIMIT = 0xFFFFFFFF  # which means: none
 
 
 class Change(t.Protocol):
@@ -88,7 +88,7 @@ def ids(text: str, path: str) -> set[int]:
 
 def is_id(word: str) -> bool:
     """Say whether a word is the number of a user or group."""
-    return re.fullmatch("[0-9]{1,10}", word) is not None and int(word) < _ID_LIMIT
+    return re.fullmatch("[0-9]{1,10}", word) is not None and int(word) < ID_LIMIT
 
 
 def with_entry(text: str, path: str, fields: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
 
 PATH = "/etc/fstab"
+NO_PATH = ("none", "swap")  # what stands for the path of a swap area
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ def with_entry(text: str, entry: FstabEntry) -> str:
     return _replace(text, entry.path, entry.source, entry.line)
 
 
-def without_entry(text: str, path: str) -> str:
-    """Return the text without the entry for a path."""
-    return _replace(text, path, path, None)
+def without_entry(text: str, path: str, source: str = "") -> str:
+    """Return the text without the entry for a path, or without the swap area that has a source."""
+    return _replace(text, path, source, None)
 
 
 def adapt(
@@ -117,7 +118,7 @@ def _replace(text: str, path: str, source: str, line: str | None) -> str:
     placed = line is None
     for old in _lines(text):
         seen = _parse_line(old)
-        same = seen and (seen.source == source if seen.path in ("none", "swap") else seen.path == path)
+        same = seen and (seen.source == source and path in NO_PATH if seen.path in NO_PATH else seen.path == path)
         if not same:
             kept.append(old)
         elif not placed and line is not None:
@@ -154,4 +155,4 @@ def _unescape(word: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), word)
 
 
-__all__ = ["PATH", "FstabEntry", "adapt", "normal_source", "parse", "with_entry", "without_entry"]
+__all__ = ["NO_PATH", "PATH", "FstabEntry", "adapt", "normal_source", "parse", "with_entry", "without_entry"]

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+from collections.abc import Iterator
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system, tree
@@ -16,6 +18,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.lines import (
     Anchor,
     LineSearch,
     compiled,
+    split,
     with_line,
     without_line,
 )
@@ -24,6 +27,13 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Att
 
 MODPROBE = "/etc/modprobe.d"
 MODULES_LOAD = "/etc/modules-load.d"
+# Those of packages; a file of the same name in /etc wins (man 5 modules-load.d).
+_MODULES_LOAD_FOLDERS = (
+    MODULES_LOAD,
+    "/usr/local/lib/modules-load.d",
+    "/usr/lib/modules-load.d",
+    "/lib/modules-load.d",
+)
 SYSCTL = "/etc/sysctl.conf"
 SYSCTL_FOLDER = "/etc/sysctl.d"
 # After 99-sysctl.conf, a link to sysctl.conf that Debian and EL have.
@@ -40,7 +50,7 @@ _KEY = re.compile(r"[A-Za-z0-9_.*/@:-]{1,255}")
 
 
 def load_module(plan: Plan, name: str, wanted: bool) -> None:
-    """Let a kernel module be loaded at boot, or not.
+    """Let a kernel module be loaded at boot, or not. What else the guest loads stays.
 
     Raises:
         InputError: a name that no module can have.
@@ -48,14 +58,54 @@ def load_module(plan: Plan, name: str, wanted: bool) -> None:
     _require_module(name)
     init = system.init_system(plan)
     if init == "systemd" or tree.names_in(plan, MODULES_LOAD):
-        _file(plan, f"{MODULES_LOAD}/{name}.conf", f"{_HEADER}{name}\n" if wanted else None)
+        _load_by_folder(plan, name, wanted)
     elif tree.exists(plan, _SCRIPTS):
-        _file(plan, f"{_SCRIPTS}/{name}.modules", _SCRIPT.format(name) if wanted else None, 0o755)
+        _file(plan, f"{_SCRIPTS}/voc-cluster-{name}.modules", _SCRIPT.format(name) if wanted else None, 0o755)
+        if not wanted:
+            plan.remove(f"{_SCRIPTS}/{name}.modules")
     elif _SUSE_LIST.search(tree.read_text(plan, _SUSE) or ""):
         _suse(plan, name, wanted)
     else:
         search = LineSearch(name, compiled(rf"^\s*{re.escape(name)}\s*$"))
         _text(plan, _ETC_MODULES, search, wanted)
+
+
+def _load_by_folder(plan: Plan, name: str, wanted: bool) -> None:
+    own = f"{MODULES_LOAD}/voc-cluster-{name}.conf"
+    listing = {path: text for path, text in _module_lists(plan) if without_module(text, name) != text}
+    if wanted and not listing:
+        plan.write_text(own, f"{_HEADER}{name}\n")
+    elif not wanted:
+        for path, text in listing.items():
+            rest = without_module(text, name)
+            if rest == _HEADER:
+                plan.remove(path)
+            else:
+                plan.write_text(f"{MODULES_LOAD}/{posixpath.basename(path)}", rest)
+        # Debian has a link to it in the folder, Alpine reads both.
+        old = tree.read_text(plan, _ETC_MODULES)
+        if old is not None:
+            plan.write_text(_ETC_MODULES, without_module(old, name))
+
+
+def _module_lists(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield path and text of the files that count in the folders of modules to load."""
+    seen = set()
+    for folder in _MODULES_LOAD_FOLDERS:
+        for name in tree.names_in(plan, folder):
+            text = tree.read_text(plan, f"{folder}/{name}")
+            if name.endswith(".conf") and name not in seen:
+                seen.add(name)
+                yield f"{folder}/{name}", text or ""
+
+
+def without_module(text: str, name: str) -> str:
+    """Return a list of kernel modules without one; its name may have dashes for underscores."""
+
+    def names(line: str) -> bool:
+        return [word.replace("-", "_") for word in line.split()[:1]] == [name.replace("-", "_")]
+
+    return "".join(line for line in split(text) if not names(line))
 
 
 def blacklist_module(plan: Plan, name: str, wanted: bool) -> None:
@@ -153,4 +203,5 @@ __all__ = [
     "load_module",
     "module_options",
     "set_sysctl",
+    "without_module",
 ]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.databases import ID_LIMIT
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import View
 
 PATH = "/etc/login.defs"
@@ -57,6 +58,7 @@ class LoginDefs:
         last = self.number(f"{kind}_MAX", 60000)
         if system:
             first, last = self.number(f"SYS_{kind}_MIN", 101), self.number(f"SYS_{kind}_MAX", first - 1)
+        last = min(last, ID_LIMIT - 1)  # a guest can say what no user can have
         # Not the whole range: a guest can claim that it has four thousand million numbers.
         inside = sorted(number for number in set(used) if first <= number <= last)
         if not inside and first <= last:

@@ -33,6 +33,7 @@ RESOLVED = "/etc/systemd/resolved.conf.d/50-voc-cluster.conf"
 NETWORK_MANAGER = "/etc/NetworkManager/conf.d/50-voc-cluster-dns.conf"
 DHCLIENT = "/etc/dhcp/dhclient.conf"
 UDHCPC = "/etc/udhcpc/udhcpc.conf"
+DHCPCD = "/etc/dhcpcd.conf"
 
 # Where the name was before /etc/hostname: EL 6, SLES 11, Gentoo.
 _OLD_NAMES = (("/etc/sysconfig/network", "HOSTNAME={}"), ("/etc/conf.d/hostname", 'hostname="{}"'))
@@ -120,6 +121,11 @@ def _keep_others_off(plan: Plan, addresses: Sequence[str], search: Sequence[str]
         plan.write_text(DHCLIENT, with_block(text, Markers.of("# {mark} voc.cluster"), block, Anchor()))
     if tree.exists(plan, "/sbin/udhcpc"):
         keep_udhcpc_off(plan)
+    if any(tree.exists(plan, f"{folder}/dhcpcd") for folder in ("/sbin", "/usr/sbin", "/usr/bin")):
+        text = tree.read_text(plan, DHCPCD) or ""
+        # First: after the name of an interface it would be for that one alone (man 5 dhcpcd.conf).
+        anchor = Anchor(before=True)
+        plan.write_text(DHCPCD, with_block(text, Markers.of("# {mark} voc.cluster"), "nohook resolv.conf", anchor))
 
 
 def keep_udhcpc_off(plan: Plan) -> None:

@@ -25,13 +25,21 @@ class Jobs:
 
     def enable(self, plan: Plan, name: str) -> None:
         """Let a job start by the events that it names."""
-        plan.remove(f"{_JOBS}/{name}.override")
+        path = f"{_JOBS}/{name}.override"
+        text = tree.read_text(plan, path) or ""
+        kept = without_manual(text)
+        if kept.strip():
+            plan.write_text(path, kept)
+        elif text:
+            plan.remove(path)
         plan.write_text(f"{_JOBS}/{name}.conf", with_start(_text(plan, name)))
 
     def disable(self, plan: Plan, name: str) -> None:
         """Let a job start by hand alone."""
         if _has_overrides(plan):
-            plan.write_text(f"{_JOBS}/{name}.override", _MANUAL)
+            path = f"{_JOBS}/{name}.override"
+            # At the end: events that an administrator wrote there would start it otherwise.
+            plan.write_text(path, without_manual(tree.read_text(plan, path) or "") + _MANUAL)
         else:
             plan.write_text(f"{_JOBS}/{name}.conf", without_start(_text(plan, name)))
 
@@ -76,6 +84,12 @@ def with_start(text: str) -> str:
     return "".join(line[len(_OFF) :] if line.startswith(_OFF) else line for line in split(text))
 
 
+def without_manual(text: str) -> str:
+    """Return the text of an override without what keeps a job from being started by events."""
+    kept = "".join(line for line in split(text) if line.strip() != "manual")
+    return f"{kept}\n" if kept and not kept.endswith("\n") else kept
+
+
 def _has_overrides(view: View) -> bool:
     """Say whether upstart is at least 1.3: EL 6, which has sysconfig, has an older one."""
     return not tree.exists(view, "/etc/sysconfig")
@@ -85,4 +99,4 @@ def _text(view: View, name: str) -> str:
     return tree.read_text(view, f"{_JOBS}/{name}.conf") or ""
 
 
-__all__ = ["Jobs", "find_job", "with_start", "without_start"]
+__all__ = ["Jobs", "find_job", "with_start", "without_manual", "without_start"]

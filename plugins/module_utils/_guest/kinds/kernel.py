@@ -41,7 +41,7 @@ KINDS = (
             "required_one_of": [("load", "blacklist", "params")],
         },
         _kernel_module,
-        folders=(kernel_settings.MODPROBE, kernel_settings.MODULES_LOAD, "/usr/lib/systemd"),
+        folders=(kernel_settings.MODPROBE, kernel_settings.MODULES_LOAD, "/usr/lib/modules-load.d", "/usr/lib/systemd"),
     ),
     Kind(
         "sysctl",

@@ -4,10 +4,11 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""Kinds of edit: entries of fstab."""
+"""Kinds of edit: entries of fstab, for mounts and for swap areas."""
 
 from __future__ import annotations
 
+from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.fstab import FstabEntry
 from ansible_collections.voc.cluster.plugins.module_utils._guest.kinds.kind import PATH, Kind, Options, absolute
@@ -15,10 +16,15 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Pla
 
 
 def _fstab(plan: Plan, options: Options) -> None:
-    path = absolute(options["path"]).rstrip("/") or "/"
+    path = options["path"]
+    swap = path in fstab.NO_PATH and options["type"] in ("swap", None)
+    if not swap:
+        path = absolute(path).rstrip("/") or "/"
+    elif options["source"] is None:
+        raise InputError("which swap area is meant is not said", hint="give its source")
     text = tree.read_text(plan, fstab.PATH) or ""
     if options["state"] == "absent":
-        changed = fstab.without_entry(text, path)
+        changed = fstab.without_entry(text, path, options["source"] or "")
     else:
         entry = FstabEntry(
             source=options["source"],
@@ -29,7 +35,8 @@ def _fstab(plan: Plan, options: Options) -> None:
             check=options["check"],
         )
         changed = fstab.with_entry(text, entry)
-        plan.make_directory(path)
+        if not swap:
+            plan.make_directory(path)
     plan.write_text(fstab.PATH, changed)
 
 

@@ -23,7 +23,10 @@ def _hostname(plan: Plan, options: Options) -> None:
 
 
 def _hosts(plan: Plan, options: Options) -> None:
-    names.set_host(plan, options["address"], options["names"] if options["state"] == "present" else [])
+    wanted = options["names"] if options["state"] == "present" else []
+    if not wanted and options["state"] == "present":
+        raise InputError("the list of names is empty", hint="give one, or state: absent")
+    names.set_host(plan, options["address"], wanted)
 
 
 def _resolver(plan: Plan, options: Options) -> None:
@@ -62,7 +65,11 @@ KINDS = (
         "hosts",
         {
             "type": "dict",
-            "options": {"address": {"type": "str", "required": True}, "names": _WORDS, "state": _STATE},
+            "options": {
+                "address": {"type": "str", "required": True},
+                "names": {"type": "list", "elements": "str"},
+                "state": _STATE,
+            },
             "required_if": [("state", "present", ("names",))],
         },
         _hosts,

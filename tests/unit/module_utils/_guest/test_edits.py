@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -163,6 +164,9 @@ def test_what_an_edit_does_not_name_is_kept() -> None:
         {"symlink": {"path": "/link", "target": ""}},
         {"absent": {"path": "/"}},
         {"fstab": {"source": "a\nb", "path": "/x", "type": "nfs"}},
+        {"fstab": {"source": "nfs1:/x", "path": "none", "type": "nfs"}},
+        {"fstab": {"path": "none", "state": "absent"}},
+        {"hosts": {"address": "192.0.2.9", "names": []}},
         {"environment": {"A-B": "x"}},
         {"service": {"name": "none", "enabled": True}},
         {"authorized_key": {"user": "none", "key": "x"}},
@@ -217,3 +221,22 @@ def test_a_mode_without_quotes_is_the_number_that_yaml_makes_of_it() -> None:
 @pytest.mark.parametrize("mode", [0, 0o644, 0o7777])
 def test_a_mode_that_is_a_number_is_itself(mode: int) -> None:
     assert parse_mode(mode) == mode
+
+
+def test_swap_areas_are_written_and_taken_out_by_their_source() -> None:
+    guest = _guest()
+    guest.add("/etc/fstab", "UUID=a none swap sw 0 0\n/x /x ext4\n")
+    before = set(guest.nodes)
+    swap = {"path": "none", "source": "UUID=b", "type": "swap", "options": ["sw", "nofail"]}
+    assert _do(guest, {"fstab": swap}) == ["/etc/fstab"]
+    assert set(guest.nodes) == before
+    assert _do(guest, {"fstab": swap}) == []
+    assert guest.text("/etc/fstab") == "UUID=a none swap sw 0 0\n/x /x ext4\nUUID=b none swap sw,nofail 0 0\n"
+    _do(guest, {"fstab": {"path": "swap", "source": "UUID=a", "state": "absent"}})
+    assert guest.text("/etc/fstab") == "/x /x ext4\nUUID=b none swap sw,nofail 0 0\n"
+
+
+def test_hosts_without_names_are_refused() -> None:
+    validator = ArgumentSpecValidator(edits.ARGUMENT_SPEC)
+    assert validator.validate({"hosts": {"address": "192.0.2.9"}}).error_messages
+    assert not validator.validate({"hosts": {"address": "192.0.2.9", "state": "absent"}}).error_messages

@@ -27,8 +27,8 @@ def _do(guest: MemoryTree, what: Callable[..., None], *arguments: t.Any) -> list
 @pytest.mark.parametrize(
     ("files", "path", "text"),
     [
-        (SYSTEMD, "/etc/modules-load.d/nfs.conf", "# Written by voc.cluster.\nnfs\n"),
-        (EL6, "/etc/sysconfig/modules/nfs.modules", None),
+        (SYSTEMD, "/etc/modules-load.d/voc-cluster-nfs.conf", "# Written by voc.cluster.\nnfs\n"),
+        (EL6, "/etc/sysconfig/modules/voc-cluster-nfs.modules", None),
         (DEBIAN7, "/etc/modules", "# one a line\nloop\nnfs\n"),
         (SLES11, "/etc/sysconfig/kernel", 'A="b"\nMODULES_LOADED_ON_BOOT="loop nfs"\n'),
     ],
@@ -111,3 +111,27 @@ def test_what_no_line_can_hold_is_refused(bad: tuple[t.Any, ...]) -> None:
     what, *arguments = bad
     with pytest.raises(InputError):
         what(Plan(MemoryTree()), *arguments)
+
+
+def test_lists_of_modules_that_others_wrote_keep_what_else_they_load() -> None:
+    files = {
+        "/etc/modules": "# one a line\nloop max_loop=64\nsnd-seq\n",
+        "/etc/modules-load.d/modules.conf": ("->", "../modules"),
+        "/etc/modules-load.d/nfs.conf": "nfs\nsunrpc\n",
+        "/etc/modules-load.d/note": "fuse\n",
+        "/usr/lib/modules-load.d/vendor.conf": "fuse\nbridge\n",
+        "/usr/lib/modules-load.d/nfs.conf": "other\n",
+    }
+    guest = MemoryTree({**SYSTEMD, **files})
+    for name in ("nfs", "bridge", "loop"):
+        assert _do(guest, kernel.load_module, name, True) == []
+    assert _do(guest, kernel.load_module, "other", True) == ["/etc/modules-load.d/voc-cluster-other.conf"]
+    assert _do(guest, kernel.load_module, "nfs", False) == ["/etc/modules-load.d/nfs.conf"]
+    assert guest.text("/etc/modules-load.d/nfs.conf") == "sunrpc\n"
+    assert _do(guest, kernel.load_module, "loop", False) == ["/etc/modules"]
+    assert _do(guest, kernel.load_module, "snd_seq", False) == ["/etc/modules"]
+    assert guest.text("/etc/modules") == "# one a line\n"
+    assert _do(guest, kernel.load_module, "bridge", False) == ["/etc/modules-load.d/vendor.conf"]
+    assert guest.text("/etc/modules-load.d/vendor.conf") == "fuse\n"
+    for name in ("nfs", "loop", "bridge", "snd-seq"):
+        assert _do(guest, kernel.load_module, name, False) == []

@@ -48,3 +48,12 @@ def test_any_text_can_be_read(text: str) -> None:
     defs = LoginDefs(parse(text))
     assert defs.number("UID_MIN", 1) >= 0
     assert 0 <= defs.home_mode() <= 0o777
+
+
+@pytest.mark.parametrize("word", ["9999999999", "0xFFFFFFFF", "4294967295"])
+def test_a_number_that_no_user_can_have_is_never_given(word: str) -> None:
+    for system in (False, True):
+        prefix = "SYS_" if system else ""
+        with pytest.raises(GuestError, match="is free"):
+            LoginDefs({f"{prefix}UID_MIN": word, f"{prefix}UID_MAX": word}).free_id("UID", {0}, system=system)
+    assert LoginDefs({"SYS_GID_MIN": "1", "SYS_GID_MAX": word}).free_id("GID", {0}, system=True) == 0xFFFFFFFE

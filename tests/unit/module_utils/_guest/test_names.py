@@ -82,6 +82,13 @@ def test_who_writes_the_file_otherwise_is_kept_off() -> None:
     assert _do(guest, names.set_resolver, *SERVERS) == []
 
 
+def test_dhcpcd_is_kept_off_for_every_interface() -> None:
+    guest = MemoryTree({"/usr/sbin/dhcpcd": "", names.DHCPCD: "duid\ninterface eth0\nnoipv6\n"})
+    assert _do(guest, names.set_resolver, *SERVERS)
+    assert guest.text(names.DHCPCD).split("\n")[1:4:2] == ["nohook resolv.conf", "duid"]
+    assert _do(guest, names.set_resolver, *SERVERS) == []
+
+
 def test_resolved_keeps_its_link_and_is_told() -> None:
     guest = MemoryTree({"/etc/resolv.conf": ("->", "../run/systemd/resolve/stub-resolv.conf")})
     assert _do(guest, names.set_resolver, *SERVERS)[-1] == names.RESOLVED

@@ -310,3 +310,20 @@ def test_a_mask_of_another_name_is_taken_back_with_that_of_the_unit() -> None:
 def test_what_a_link_names_is_known_by_where_it_leads(name: str, enabled: str) -> None:
     plan = Plan(_with_ssh())
     assert systemd.own_name(plan, f"{name}.service") == f"{enabled}.service"
+
+
+def test_what_an_administrator_wrote_for_a_job_stays() -> None:
+    guest = MemoryTree(
+        {"/sbin/init": "", "/sbin/upstart-udev-bridge": "", "/sbin/initctl": "", "/etc/init/foo.conf": JOB}
+    )
+    path = "/etc/init/foo.override"
+    guest.add(path, "manual\nenv A=1\nstart on x")
+    plan = Plan(guest)
+    upstart.Jobs().disable(plan, "foo")
+    plan.apply()
+    assert guest.text(path) == "env A=1\nstart on x\nmanual\n"
+    upstart.Jobs().unmask(plan := Plan(guest), "foo")
+    plan.apply()
+    assert guest.text(path) == "env A=1\nstart on x\n"
+    upstart.Jobs().unmask(plan := Plan(guest), "foo")
+    assert plan.changes() == []
