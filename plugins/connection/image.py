@@ -67,6 +67,11 @@ notes:
   - Facts are the guest's, with the exceptions that no program in a namespace can see otherwise. C(kernel),
     processors and memory are the builder's; M(voc.cluster.image_info) returns the guest's kernels.
     C(virtualization_type) is V(NA), because C(/sys) is empty in there.
+  - In a session with a network C(/etc/resolv.conf) is the session's own, which can be read and neither changed nor
+    replaced. Write the guest's with M(voc.cluster.image_edit), or in a session with
+    O(voc.cluster.image_session#module:network=false). The same holds for C(/usr/sbin/policy-rc.d) in every guest with
+    C(dpkg), and for C(/root/.rpmmacros) where C(rpm) would want namespaces.
+  - A task whose program writes more than 64 MiB to its standard output, or to its standard error, fails.
   - What a guest's program returns as facts, Ansible puts over the variables of the inventory. In a play that goes on
     with other tasks for the same host, let M(ansible.builtin.meta) do C(clear_facts) when the guest has had its say,
     or set C(inject_facts_as_vars=false).
@@ -110,14 +115,15 @@ display = Display()
 
 _PIECE = 16 << 20  # bytes; a builder's connection keeps what it sends and gets in memory
 
-# Where only so much can be right, the builder cuts off what a guest's program says, which else could go on until
-# memory or disk is full. The descriptors: 3 is its output, 4 its status, 5 the output that is left.
+# The builder cuts off what a guest's program says, which else could go on until memory or disk is full. The
+# descriptors: 3 is its output, 4 its status, 5 the output that is left.
 _CUT_OFF = """\
 { status=$(
     { { { "$@" 2>&1 >&3 3>&- 4>&- 5>&-; echo "$?" >&4; } | head -c %d >&2; } 3>&1 | head -c %d >&5; } 4>&1
 ); } 5>&1
 exit "${status:-1}"
 """
+_MOST = 64 << 20  # bytes, of what any command may say
 _COMPLAINT = 4096  # bytes
 _LONGEST_SIZE = 21  # bytes: its digits, and a newline
 
@@ -161,11 +167,20 @@ class Connection(ConnectionBase):
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         """Run a shell command in the guest."""
-        builder = self._reach_builder()
         display.vvv(f"EXEC {cmd}", host=self.get_option("image"))
-        status, output, errors = builder.exec_command(shlex.join(self._enter(cmd)), in_data=in_data, sudoable=False)
-        self._require_open(status, errors)
+        status, output, errors = self._run(cmd, in_data, _MOST + 1, _MOST + 1)
+        if max(len(output), len(errors)) > _MOST:
+            raise AnsibleError(f"a command in {self.get_option('image')} was ended: it wrote more than {_MOST} bytes")
         return status, output, errors
+
+    def _run(self, cmd: str, data: bytes | None, output: int, errors: int) -> tuple[int, bytes, bytes]:
+        """Run a shell command in the guest; take at most so many bytes of what it writes."""
+        words = ["/bin/sh", "-c", _CUT_OFF % (errors, output), "sh", *self._enter(cmd)]
+        done: tuple[int, bytes, bytes] = self._reach_builder().exec_command(
+            shlex.join(words), in_data=data, sudoable=False
+        )
+        self._require_open(done[0], done[2])
+        return done
 
     @property
     def _script(self) -> str:
@@ -216,15 +231,7 @@ class Connection(ConnectionBase):
 
     def _transfer(self, command: str, data: bytes | None, path: str, *, most: int = _COMPLAINT) -> bytes:
         """Run a command that reads or writes a file; take at most `most` bytes of its output."""
-        words = [
-            "/bin/sh",
-            "-c",
-            _CUT_OFF % (_COMPLAINT, most),
-            "sh",
-            *self._enter(f"/bin/sh -c {shlex.quote(command)}"),
-        ]
-        status, output, errors = self._reach_builder().exec_command(shlex.join(words), in_data=data, sudoable=False)
-        self._require_open(status, errors)
+        status, output, errors = self._run(f"/bin/sh -c {shlex.quote(command)}", data, most, _COMPLAINT)
         if status != 0:
             raise AnsibleError(f"{path} of the image could not be copied: {errors.decode(errors='replace').strip()}")
         return output

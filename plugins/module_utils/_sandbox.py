@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Completed, Limits, Runner, find
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree
-from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import GuestTree
-from ansible_collections.voc.cluster.plugins.module_utils._read_only import read_only
+from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree, private_mounts
+from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, GuestTree
+from ansible_collections.voc.cluster.plugins.module_utils._overlaid import bind, cover
 from ansible_collections.voc.cluster.plugins.module_utils._seccomp import write_filter
 from ansible_collections.voc.cluster.plugins.module_utils._stand_ins import StandIn, forget, places
 from ansible_collections.voc.cluster.plugins.module_utils._user_network import resolver, user_network
@@ -47,7 +48,17 @@ _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
 
 # Files here belong to root and ask for no capability: writing /proc/sys/kernel/core_pattern
 # would be running programs as the builder's root. bwrap 0.8 leaves /proc/sys writable.
-_KERNEL_SETTINGS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+_KERNEL_SETTINGS = (
+    *("/proc/asound", "/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq", "/proc/mtrr", "/proc/sys"),
+    *("/proc/sysrq-trigger", "/proc/tty"),
+)
+# These reach the builder's disks and firmware (CVE-2017-16539, CVE-2018-10892), or tell of its memory, keys and
+# processes. Which of them there are depends on its kernel.
+_HIDDEN_FOLDERS = ("/proc/acpi", "/proc/scsi")
+_HIDDEN_FILES = (
+    *("/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/timer_list"),
+    "/proc/timer_stats",
+)
 
 _RESOLVER = "/etc/resolv.conf"
 # The builder's would get into the guest's files. This one is found without a resolver, which there is none of
@@ -66,8 +77,11 @@ _WANTS_NAMESPACES = "/usr/lib/rpm/macros.d/macros.transaction_unshare"
 # their permission bits.
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
 
-# The descriptors by which bwrap reads files; POSIX shells open those up to 9.
-_VARIABLES, _FILTER, _FIRST_STAND_IN = 3, 4, 5
+# A folder of every guest's, where nothing is seen of what lies in it: bwrap mounts its own over it.
+_STORE = "/proc"
+
+# The descriptors by which bwrap reads files, and that of a PID namespace, which it leaves open.
+_VARIABLES, _FILTER, PROCESSES = 3, 4, 5
 
 
 @dataclass(frozen=True)
@@ -76,35 +90,25 @@ class Lasting:
 
     Attributes:
         processes: a descriptor of this process's for the PID namespace that they share.
-        folders: folders of the builder for those of the guest that are covered, by their real paths there.
-        tools: a folder of the builder, and the guest path below ``/run`` at which it can be read.
         hostname: the name that they take their machine's to be.
     """
 
     processes: int
-    folders: Mapping[str, str]
-    tools: tuple[str, str]
     hostname: str
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A guest's tree, mounted at `root`, in which its programs can be run.
+    """A guest's tree, mounted at `root` with all that its programs shall see in it, where they can be run.
 
     Attributes:
         network: the path of the network namespace that they are in; None for one without any way out.
-        folders: the guest's folders that are covered by empty ones: real paths, and permission bits.
-        stand_ins: what is mounted over the guest's own files.
-        given: files and folders of the builder's that can be read, and the paths at which they are seen.
         lasting: what its programs share with those that were run before them.
     """
 
     runner: Runner
     root: str
     network: str | None = None
-    folders: tuple[tuple[str, str], ...] = ()
-    stand_ins: tuple[StandIn, ...] = ()
-    given: tuple[tuple[str, str], ...] = ()
     lasting: Lasting | None = None
 
     def run(
@@ -151,7 +155,6 @@ class Sandbox:
             words = (word for name, value in variables.items() for word in ("--setenv", name, value))
             files = [_handed(stack, b"".join(os.fsencode(word) + b"\0" for word in words)), _handed(stack)]
             write_filter(files[1])
-            files += [_handed(stack, one.content) for one in self.stand_ins]
             files += [self.lasting.processes] if self.lasting else []
             enter = [find("nsenter"), f"--net={self.network}", "--"] if self.network else []
             # Until it has set everything up, bwrap's child does not notice when bwrap dies. As a whole they
@@ -160,45 +163,28 @@ class Sandbox:
             yield [*_opening(files), *whole, *enter, find("bwrap"), *self._options(directory), *argv]
 
     def _options(self, directory: str) -> list[str]:
+        # A link of the guest's can lead bwrap to the builder. So no path here is the guest's but /dev and /proc, and
+        # those no program can replace that sees something mounted there (man 2 rename, EBUSY), as each of them does.
         return [
             *("--die-with-parent", "--new-session"),
-            *(["--pidns", str(self.last_descriptor)] if self.lasting else ["--unshare-pid"]),
+            *(["--pidns", str(PROCESSES)] if self.lasting else ["--unshare-pid"]),
             *("--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
             *([] if self.network else ["--unshare-net"]),
             *("--bind", self.root, "/", "--dev", "/dev", "--proc", "/proc"),
             *(word for path in _KERNEL_SETTINGS for word in ("--ro-bind-try", path, path)),
-            *self._folder_options(),
-            *(word for source, path in self.given for word in ("--ro-bind", source, path)),
-            *self._stand_in_options(),
+            *(word for path in _there(_HIDDEN_FOLDERS) for word in ("--tmpfs", path, "--remount-ro", path)),
+            *(word for path in _there(_HIDDEN_FILES) for word in ("--dev-bind", os.devnull, path)),
+            *("--hostname", self.lasting.hostname if self.lasting else _HOSTNAME),
             *("--cap-drop", "ALL"),
             *(word for capability in _CAPABILITIES for word in ("--cap-add", capability)),
             *("--seccomp", str(_FILTER), "--clearenv", "--args", str(_VARIABLES)),
             *("--chdir", directory, "--"),
         ]
 
-    @property
-    def last_descriptor(self) -> int:
-        """The highest that a program is started with; bwrap leaves that of a PID namespace open."""
-        return _FIRST_STAND_IN + len(self.stand_ins) - (0 if self.lasting else 1)
-
-    def _folder_options(self) -> Iterator[str]:
-        if self.lasting is None:
-            yield from (word for path, mode in self.folders for word in ("--perms", mode, "--tmpfs", path))
-            yield from ("--hostname", _HOSTNAME)
-            return
-        yield from (word for path, source in self.lasting.folders.items() for word in ("--bind", source, path))
-        yield from ("--ro-bind", *self.lasting.tools, "--hostname", self.lasting.hostname)
-
-    def _stand_in_options(self) -> Iterator[str]:
-        for descriptor, one in enumerate(self.stand_ins, _FIRST_STAND_IN):
-            yield from ("--perms", f"{one.mode:04o}", "--ro-bind-data", str(descriptor), one.path)
-
 
 @contextmanager
 def sandbox(runner: Runner, root: str, *, network: bool, given: Sequence[tuple[str, str]] = ()) -> Iterator[Sandbox]:
     """Prepare a mounted guest for running its programs; nothing of the preparation stays.
-
-    This process must have a mount namespace of its own.
 
     Where the network is asked for it leads outside by the builder's, and the guest's programs
     see a resolver that works there. Services are not started. Both files are mounted over the
@@ -214,15 +200,66 @@ def sandbox(runner: Runner, root: str, *, network: bool, given: Sequence[tuple[s
         InputError: the user is not root.
     """
     files = MountedTree(root)
-    folders = tuple(_folders(files))
+    folders = dict(_folders(files))
     forget(files, [_RESOLVER, _RPM_MACROS, _NO_SERVICES.path])
     with ExitStack() as stack:
-        # For a moment bwrap itself is a process like the guest's, and shows its file in /proc.
-        stack.enter_context(read_only(runner, [*_DEVICES, os.path.realpath(find("bwrap"))]))
         wanted = _stand_ins(files, network)
-        stand_ins = stack.enter_context(places(files, wanted, [real for real, _mode in folders]))
-        path = stack.enter_context(user_network(runner)) if network else None
-        yield Sandbox(runner, root, path, folders, tuple(stand_ins), tuple(given))
+        stand_ins = stack.enter_context(places(files, wanted, list(folders)))
+        stack.enter_context(private_mounts())  # all mounts from here on end with it
+        runner.run(["mount", "--make-rprivate", "/"])
+        # For a moment bwrap itself is a process like the guest's, and shows its file in /proc.
+        for path in map(os.path.realpath, (*_DEVICES, find("bwrap"))):
+            bind(path, "/", path, devices=True)
+        _cover(root, folders)
+        for source, path in given:
+            give(root, source, path)
+        _stand_in(root, stand_ins)
+        way = stack.enter_context(user_network(runner)) if network else None
+        yield Sandbox(runner, root, way)
+
+
+def give(root: str, source: str, path: str) -> None:
+    """Let a guest's programs read something of the builder's; it ends with the sandbox.
+
+    Args:
+        source: a file or folder of the builder.
+        path: at or below `given_folder`. None of the guest's programs may run meanwhile.
+
+    Raises:
+        ToolError: it cannot be mounted there.
+    """
+    _make_folder(root, path)
+    bind(source, root, path)
+
+
+def _cover(root: str, folders: Mapping[str, int]) -> None:
+    """Put empty folders in memory over the guest's own."""
+    for path, mode in folders.items():
+        _make_folder(root, path)
+        cover(root, path, mode)
+    run = tree.resolve(MountedTree(root), "/run")
+    if run in folders:  # programs lock their state there
+        _make_folder(root, f"{run}/lock")
+
+
+def _make_folder(root: str, path: str) -> None:
+    plan = Plan(MountedTree(root))
+    if plan.lstat(path) is None:
+        plan.make_directory(path, Attributes(0o755))
+        plan.apply()
+
+
+def _stand_in(root: str, stand_ins: Sequence[StandIn]) -> None:
+    """Put files over the guest's own; those below a folder that is covered are made."""
+    cover(root, _STORE, 0o700)
+    plan = Plan(MountedTree(root))
+    for number, one in enumerate(stand_ins):
+        plan.write(f"{_STORE}/{number}", one.content, Attributes(one.mode))
+        if plan.lstat(one.path) is None:
+            plan.write(one.path, b"")
+    plan.apply()
+    for number, one in enumerate(stand_ins):
+        bind(f"{root}{_STORE}/{number}", root, one.path)
 
 
 def given_folder(root: str) -> str:
@@ -250,21 +287,20 @@ def _stand_ins(files: GuestTree, network: bool) -> list[StandIn]:
     return wanted
 
 
-def _folders(files: GuestTree) -> Iterator[tuple[str, str]]:
-    """Give the real paths of the guest's folders that are covered, with the permission bits of what covers them.
-
-    bwrap would make what is missing in the guest, and follow a link out of it to do so.
-    """
+def _folders(files: GuestTree) -> Iterator[tuple[str, int]]:
+    """Give the real paths of the guest's folders that are covered, with the permission bits of what covers them."""
     for path in ("/dev", "/proc"):
         entry = files.lstat(path)
         if entry is None or entry.kind != "directory":
             raise GuestError("it is not a directory, so no program of the guest can be run", where=path)
-    for path, mode in (("/run", "0755"), ("/tmp", "1777")):
+    for path, mode in (("/run", 0o755), ("/tmp", 0o1777)):
         real, entry = tree.lookup(files, path)
         if entry and entry.kind == "directory" and real != "/":
             yield real, mode
-            if path == "/run":  # programs lock their state there
-                yield f"{real}/lock", mode
+
+
+def _there(paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if os.path.exists(path)]
 
 
 def _require_words(words: Iterable[str]) -> None:
@@ -292,4 +328,4 @@ def _proxies() -> dict[str, str]:
     return {name: os.environ[name] for name in _PROXIES if name in os.environ}
 
 
-__all__ = ["GUEST_PROGRAMS", "SEARCH_PATH", "Lasting", "Sandbox", "given_folder", "sandbox"]
+__all__ = ["GUEST_PROGRAMS", "PROCESSES", "SEARCH_PATH", "Lasting", "Sandbox", "give", "given_folder", "sandbox"]

@@ -48,6 +48,9 @@ DENIED = (
 
 # sched.h: CLONE_NEW* for mount, cgroup, UTS, IPC, user, PID, net and time.
 _NEW_NAMESPACES = (0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000, 0x00000080)
+# sys/socket.h: AF_ALG is the kernel's cryptography, and AF_VSOCK leads to hypervisors and other guests in any
+# network namespace.
+_FAMILIES = (38, 40)
 # asm/ioctls.h: TIOCSTI and TIOCLINUX put words into the mouth of whoever sits at the terminal.
 _TERMINAL = (0x5412, 0x541C)
 
@@ -109,6 +112,10 @@ def write_filter(descriptor: int) -> None:
     """
     rules = _Filter()
     try:
+        # Before the other architecture is added: 32-bit x86 hides a socket's family from filters (man 2 socketcall),
+        # and all its sockets would be refused.
+        for family in _FAMILIES:
+            rules.refuse("socket", errno.EAFNOSUPPORT, _Comparison(0, _MASKED_EQUAL, 0xFFFFFFFF, family))
         other = _COMPATIBLE.get(os.uname().machine)
         if other is not None:
             rules.add_architecture(other)

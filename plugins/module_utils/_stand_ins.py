@@ -24,6 +24,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Att
 
 PLACEHOLDER = b"# Nothing: a place for a mount while voc.cluster runs this guest's programs.\n"
 
+# The sandbox's own folders, whatever the guest has there.
+_NEVER_SEEN = ("/dev/", "/proc/")
+
 
 @dataclass(frozen=True)
 class StandIn:
@@ -48,6 +51,8 @@ def places(files: GuestTree, wanted: Sequence[StandIn], private: Sequence[str]) 
         found = []
         for one in wanted:
             real = tree.resolve(files, one.path)
+            if real.startswith(_NEVER_SEEN):
+                continue
             below = any(real.startswith(f"{folder}/") for folder in private)
             if below or stack.enter_context(_place(files, real)):
                 found.append(StandIn(real, one.content, one.mode))

@@ -4,11 +4,12 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""A network for a guest's programs that leads outside, and not to the builder itself.
+"""A network for a guest's programs that leads outside, and not to what the builder keeps to itself.
 
 In the builder's own network namespace they would reach its abstract sockets (multipathd's,
 iscsid's, which trust root) and what listens on its loopback. slirp4netns connects a
-namespace of their own with the outside, as an ordinary program of the builder would.
+namespace of their own with the outside, as an ordinary program of the builder would: what listens
+on the builder's other addresses can be reached.
 """
 
 from __future__ import annotations

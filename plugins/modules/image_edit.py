@@ -12,7 +12,11 @@ version_added: 0.1.0
 description:
   - Does an ordered list of edits to the guest's files in one batch. No program of the guest is run.
   - Every edit has one key, its kind. Edits that are true already change nothing.
-  - All edits are worked out before anything is touched. When one of them cannot be done, none is.
+  - All edits are worked out before anything is touched. When one of them cannot be done, or the image has no room for
+    all, none is.
+  - Should writing fail nevertheless, O(access=ext) takes back what was done to the filesystem. A guest that is mounted,
+    or spread over several filesystems, may have some of the changes then; the error says when the working image has to
+    be made again.
   - A path is always that of the guest. Symbolic links on the way to it are followed inside the guest and cannot lead
     out of it.
   - Kinds that have the name or the options of an Ansible module mean what that module means by them.

@@ -18,6 +18,7 @@ description:
     is kept from task to task, and is gone when the session ends. Background jobs go on between tasks.
   - A guest whose own Python is missing, incomplete or too old for this ansible-core is lent the builder's. Modules
     that need a library of the guest's own Python, such as M(ansible.builtin.apt), look for that by themselves.
+  - The limits on memory and processor time in O(limits) count for each of the guest's programs in the session, too.
   - While a session is open no other module can work on the image.
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
@@ -46,7 +47,10 @@ options:
     choices: [present, absent]
     default: present
   network:
-    description: Whether the guest's programs reach the builder's network, though never the builder itself.
+    description:
+      - Whether the guest's programs have a network that leads outside. No service on the builder's own loopback can be
+        reached by them, but whatever else the builder reaches can be, the site's own network and the builder's other
+        addresses included.
     type: bool
     default: true
   keep:

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ImageError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ImageError, SpaceError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.composed import ComposedTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
@@ -410,6 +411,37 @@ def test_other_hard_links_keep_their_content(runner: Runner, image: Path, driver
         files.apply([PutFile("/etc/also", b"mine\n", Attributes(), replaces=True)])
         assert (files.read("/etc/also"), files.read("/etc/linked")) == (b"mine\n", b"linked\n")
     tool("e2fsck", "-f", "-n", image)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_without_room_for_all_nothing_is_done(runner: Runner, image: Path, tmp_path: Path, driver: str) -> None:
+    before = snapshot(runner, image)
+    (tmp_path / "large").write_bytes(os.urandom(64 << 20))
+    large = HostFile(str(tmp_path / "large"), 64 << 20, "")
+    changes: list[tree.Change] = [
+        Delete("/etc/also", "file"),
+        PutFile("/etc/new", b"new\n", Attributes(), replaces=False),
+        PutHostFile("/etc/large", large, Attributes(), replaces=False),
+    ]
+    with opened(runner, image, driver) as files, pytest.raises(SpaceError, match="the image is full") as caught:
+        files.apply(changes)
+    assert "were made" not in str(caught.value)
+    assert snapshot(runner, image) == before
+    tool("e2fsck", "-f", "-n", image)
+
+
+@pytest.mark.parametrize("other", ["size", "inodes"])
+def test_without_room_in_one_filesystem_nothing_is_done_to_another(
+    runner: Runner, image: Path, make_partition: Callable[..., Path], other: str
+) -> None:
+    small = make_partition({}, size="4M", name="small.img", options=("-N", "16"))
+    before = image.read_bytes(), small.read_bytes()
+    count, content = (1, os.urandom(6 << 20)) if other == "size" else (30, b"x")
+    with ExtTree(runner, whole(image)) as root, ExtTree(runner, whole(small)) as below:
+        files = [PutFile(f"/etc/{number}", content, Attributes(), replaces=False) for number in range(count)]
+        with pytest.raises(SpaceError, match="the image is full"):
+            ComposedTree({"/": root, "/etc": below}).apply([PutSymlink("/first", "x"), *files])
+    assert (image.read_bytes(), small.read_bytes()) == before
 
 
 @pytest.mark.root

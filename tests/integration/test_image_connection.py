@@ -214,6 +214,13 @@ def test_a_link_in_the_guest_leads_to_nowhere_else(local: Site, image: Path, tmp
     assert not exists(image, "/tmp/file")
 
 
+@pytest.mark.parametrize("command", ["exec yes", "yes >&2"])
+def test_a_guest_that_never_stops_talking_does_not_fill_the_controllers_memory(local: Site, command: str) -> None:
+    play = local.run(f"- hosts: images\n  gather_facts: false\n  tasks: [{{raw: {command}}}]\n")
+    assert play.status == 2, play.output
+    assert "was ended: it wrote more than 67108864 bytes" in play.output.replace("\n", " ")
+
+
 def test_without_a_session_the_image_is_unreachable_and_says_why(local: Site) -> None:
     play = local.run("- hosts: images\n  gather_facts: false\n  tasks: [{raw: id}]\n", session=False)
     assert play.status == 4

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +17,7 @@ import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ToolError
-from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted
+from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import mounted, private_mounts
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import GUEST_PROGRAMS, Sandbox, sandbox
 
 from .drivers import whole
@@ -105,6 +106,31 @@ def test_what_only_the_builders_root_may_do_is_refused(box: Sandbox, attempt: st
 def test_no_program_may_make_system_calls_that_no_package_needs(box: Sandbox, call: str, arguments: str) -> None:
     assert call
     assert box.run(["perl", "-e", f"syscall({arguments}); print $!+0"]).text == str(errno.EPERM)
+
+
+@pytest.mark.parametrize("family", [pytest.param(38, id="AF_ALG"), pytest.param(40, id="AF_VSOCK")])
+def test_no_socket_leads_past_the_network_namespace(box: Sandbox, family: int) -> None:
+    script = f"use Socket; print socket(my $s, {family}, SOCK_STREAM, 0) ? 0 : $! + 0"
+    assert box.run(["perl", "-e", script]).text == str(errno.EAFNOSUPPORT)
+    assert sh(box, "perl -e 'use Socket; socket(my $s, AF_INET, SOCK_STREAM, 0) or die'") == ""
+
+
+def test_what_the_kernel_tells_of_the_builder_is_hidden(box: Sandbox) -> None:
+    """Each kernel has only some of these."""
+    secrets = [path for path in ("keys", "timer_list", "sched_debug", "kcore") if os.path.exists(f"/proc/{path}")]
+    folders = [path for path in ("acpi", "scsi") if os.path.exists(f"/proc/{path}")]
+    settings = [path for path in ("mtrr", "tty/drivers", "driver", "asound") if os.path.exists(f"/proc/{path}")]
+    assert secrets
+    assert settings
+    for path in secrets:
+        assert sh(box, f"head -c 1 /proc/{path}") == ""
+    for path in folders:
+        assert sh(box, f"ls -A /proc/{path}") == ""
+        with pytest.raises(ToolError, match=REFUSED):
+            sh(box, f"touch /proc/{path}/x")
+    for path in settings:
+        with pytest.raises(ToolError, match=r"[Rr]ead-only"):
+            sh(box, f"chmod 0 /proc/{path}")
 
 
 def test_a_program_finds_its_own_name_without_a_resolver(box: Sandbox) -> None:
@@ -250,6 +276,18 @@ def test_what_was_written_is_in_the_image_when_the_mount_has_ended(
     assert tool("debugfs", "-R", "cat /opt/written", image) == "written\n"
 
 
+def test_a_thread_that_has_not_quite_ended_does_not_keep_the_mounts() -> None:
+    ending = threading.Event()
+    before = os.readlink("/proc/thread-self/ns/mnt")
+    with private_mounts():
+        thread = threading.Thread(target=ending.wait, args=(20,))
+        thread.start()
+        assert os.readlink("/proc/thread-self/ns/mnt") != before
+    assert os.readlink("/proc/thread-self/ns/mnt") == before
+    ending.set()
+    thread.join()
+
+
 def test_without_network_there_is_only_the_loopback(box: Sandbox) -> None:
     assert sh(box, "tail -n +3 /proc/net/dev | cut -d: -f1").split() == ["lo"]
     with pytest.raises(ToolError):
@@ -349,8 +387,6 @@ def test_the_guests_own_files_are_covered_and_never_written(runner: Runner, root
             shown = box.run(["cat", f"/{path}"]).text
             assert shown
             assert shown != GUESTS_OWN
-            if before != "nothing":
-                assert look(place) == was
             with pytest.raises(ToolError, match=REFUSED):
                 sh(box, f"echo captured > /{path}")
         assert look(place) == was
@@ -394,6 +430,64 @@ def test_a_link_out_of_the_guest_covers_and_makes_nothing_on_the_builder(
             place.unlink()
         for place, aside in kept.items():
             aside.rename(place)
+
+
+def test_what_a_guest_moves_leads_its_next_program_nowhere(runner: Runner, root: Path, tmp_path: Path) -> None:
+    """A folder on the way to each of the mounts becomes a link to where bwrap finds the builder."""
+    builders, given = tmp_path / "builders", tmp_path / "given"
+    for folder in (builders, given, root / "opt/way", root / "opt/way/tmp"):
+        folder.mkdir()
+    (given / "file").write_text("given\n")
+    (root / RESOLVER).symlink_to("/opt/way/nologin")
+    (root / "tmp").rename(root / "tmp.kept")
+    (root / "tmp").symlink_to("opt/way/tmp")
+    binds = [(str(given), "/opt/way/tmp/given"), (str(given), "/run/voc-cluster")]
+    attack = (
+        f"mv /opt/way /opt/moved && ln -s /oldroot{builders} /opt/way; "
+        f"mv /usr/sbin /usr/moved && ln -s /oldroot{builders} /usr/sbin"
+    )
+    try:
+        with sandbox(runner, str(root), network=True, given=binds) as box:
+            sh(box, attack)
+            sh(box, "true")
+            assert not list(builders.iterdir())
+            # What bwrap would have to change, it would change by its path.
+            mounts = [line.split()[4:6] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+            options = [set(words.split(",")) for place, words in mounts if place.startswith(str(root))]
+            assert len(options) > len(binds)
+            assert all({"nosuid", "nodev"} <= one for one in options)
+            # They go along, and are no less than they were.
+            assert "10.0.2.3" in sh(box, "cat /opt/moved/nologin /etc/../opt/moved/nologin")
+            for place in ("/opt/moved/nologin", "/usr/moved/policy-rc.d", "/opt/moved/tmp/given/file"):
+                with pytest.raises(ToolError, match=REFUSED):
+                    sh(box, f"echo captured > {place}")
+            assert sh(box, "cat /run/voc-cluster/file") == "given\n"
+    finally:
+        if (root / "usr/moved").exists():
+            (root / "usr/sbin").unlink()
+            (root / "usr/moved").rename(root / "usr/sbin")
+            (root / "opt/way").unlink()
+            (root / "opt/moved").rename(root / "opt/way")
+        shutil.rmtree(root / "opt/way")
+        (root / RESOLVER).unlink()
+        (root / POLICY).unlink(missing_ok=True)
+        (root / "tmp").unlink()
+        (root / "tmp.kept").rename(root / "tmp")
+    assert (given / "file").read_text() == "given\n"
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the number is that of x86_64")
+@pytest.mark.parametrize("folder", ["dev", "proc"])
+def test_the_folders_that_are_mounted_by_their_paths_cannot_be_replaced(box: Sandbox, folder: str) -> None:
+    script = """
+        my ($link, $place) = ("/opt/link", "/FOLDER");
+        mkdir "/opt/empty"; symlink "/oldroot/opt", $link;
+        sub tried { print $! + 0, "\n" unless shift }
+        tried(rename "/FOLDER", "/opt/moved"); tried(rmdir "/FOLDER"); tried(rename "/opt/empty", "/FOLDER");
+        tried(0 == syscall 316, -100, $link, -100, $place, 2);  # renameat2, RENAME_EXCHANGE
+        unlink "/opt/link"; rmdir "/opt/empty";
+    """
+    assert box.run(["perl", "-e", script.replace("FOLDER", folder)]).text.split() == [str(errno.EBUSY)] * 4
 
 
 def test_a_guest_without_a_folder_for_devices_is_refused_and_not_given_one(runner: Runner, root: Path) -> None:

@@ -16,11 +16,12 @@ import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner, find
 from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError
-from ansible_collections.voc.cluster.plugins.module_utils._session import entry, records
+from ansible_collections.voc.cluster.plugins.module_utils._session import entry, records, tools
 from ansible_collections.voc.cluster.plugins.module_utils._session.holder import Request
 from ansible_collections.voc.cluster.plugins.module_utils._session.lifetime import close, open_session, settled
 from ansible_collections.voc.cluster.plugins.module_utils._session.owner import Owner
 from ansible_collections.voc.cluster.plugins.module_utils._session.records import Record
+from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 
 from .machine import left_behind, loop_devices, tool
 
@@ -203,6 +204,29 @@ def test_files_of_the_builder_are_out_of_reach(session: Record, tmp_path: Path) 
     assert not enter(session.image, f"ls {records.folder_of(session.image)}").stdout
 
 
+def test_a_background_job_leads_no_command_out_of_the_guest(runner: Runner, fresh: Path, tmp_path: Path) -> None:
+    """While bwrap sets up it finds the builder below /oldroot, and a job of the guest's changes what is on the way."""
+    builders = tmp_path / "builders"
+    builders.mkdir()
+    job = f"""
+import ctypes, os
+os.symlink("/oldroot{builders}", "/usr/aside")
+exchange = lambda one, other: ctypes.CDLL(None).renameat2(-100, one, -100, other, 2)
+while True:
+    for place in b"/usr/sbin", b"/dev", b"/proc", b"/run", b"/tmp", b"/run/voc-cluster":
+        exchange(b"/usr/aside", place)
+"""
+    with opened(runner, request(fresh)) as record:
+        said(record, f"setsid {tools.INTERPRETER} -c {shlex.quote(job)} </dev/null >/dev/null 2>&1 &")
+        whole = [enter(fresh, "test -c /dev/null && test -d /proc/self && echo whole").stdout for _ in range(40)]
+        assert not list(builders.iterdir())
+        assert whole == ["whole\n"] * 40
+        assert "renameat2" in said(record, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+        mounts = [line.split()[4:6] for line in Path(f"/proc/{record.pid}/mountinfo").read_text().splitlines()]
+        options = [set(words.split(",")) for place, words in mounts if place.startswith("/mnt")]
+        assert all({"nosuid", "nodev"} <= one for one in options)
+
+
 # How long it lasts.
 
 
@@ -271,6 +295,14 @@ def test_a_session_ends_when_it_is_not_used(runner: Runner, fresh: Path) -> None
         assert said(record, "sleep 3; echo alive") == "alive\n"
         assert said(record, "echo alive") == "alive\n"
         assert_nothing_is_left(fresh, record)
+
+
+def test_what_each_program_uses_is_limited(session: Record, fresh: Path) -> None:
+    show = "ulimit -v; ulimit -S -t; ulimit -H -t; ulimit -c"
+    assert said(session, show).split() == [str(16 << 20), "86400", "86401", "0"]
+    raised = PopenRunner({"memory": 32 << 30, "cpu": 100000})
+    with opened(raised, request(fresh)) as record:
+        assert said(record, show).split() == [str(32 << 20), "100000", "100001", "0"]
 
 
 @pytest.mark.parametrize("victim", ["holder", "process 1"])

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, ImageError, InputError, called
-from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import foresight, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes, Entry, GuestTree
 
 
@@ -88,13 +88,22 @@ class ComposedTree(GuestTree):
             return files.expresses(inner)
 
     def apply(self, changes: Sequence[tree.Change]) -> None:
-        """Do `changes`, those of one tree after those of another, in each in their order."""
+        """Do `changes`, those of one tree after those of another, in each in their order.
+
+        A tree that fails takes back at most what it did itself, so all are asked before.
+        """
         for change in changes:
             if isinstance(change, tree.Delete) and change.path in self._trees:
                 raise GuestError("a filesystem is mounted there", where=change.path, hint="leave its mount point")
-        for point, own in self._by_holder([change.path for change in changes]):
-            mine = [replace(change, path=below(change.path, point)) for change in changes if change.path in own]
-            self._trees[point].apply(mine)
+        parts = [
+            (point, [replace(change, path=below(change.path, point)) for change in changes if change.path in own])
+            for point, own in self._by_holder([change.path for change in changes])
+        ]
+        for point, mine in parts:
+            self._trees[point].foresee(mine)
+        for number, (point, mine) in enumerate(parts):
+            with foresight.in_the_middle(begun=number > 0):
+                self._trees[point].apply(mine)
 
     @contextmanager
     def _holder(self, path: str) -> Iterator[tuple[GuestTree, str]]:
@@ -135,6 +144,9 @@ class UnreachableTree(GuestTree):
         raise self._again()
 
     def digests(self, paths: Collection[str]) -> dict[str, str]:
+        raise self._again()
+
+    def foresee(self, changes: Sequence[tree.Change]) -> None:
         raise self._again()
 
     def apply(self, changes: Sequence[tree.Change]) -> None:

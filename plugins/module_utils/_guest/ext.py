@@ -21,7 +21,7 @@ from contextlib import ExitStack
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, GuestError, InputError
-from ansible_collections.voc.cluster.plugins.module_utils._guest import acl, batch, rooms, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest import acl, batch, foresight, rooms, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.debugfs import (
     MOUNT_INSTEAD,
     ComplaintError,
@@ -178,7 +178,13 @@ class ExtTree(GuestTree):
         for folder, shown in zip(numbers.values(), self._ask_all([f"ls -p <{number}>" for number in numbers])):
             self._listings[folder] = parse_listing(shown)
 
-    def apply(self, changes: Sequence[tree.Change]) -> None:
+    def foresee(self, changes: Sequence[tree.Change]) -> None:
+        found = self._require_clean()
+        if found.free is not None and found.block_size:
+            room = foresight.Room(found.free, found.block_size, found.inodes)
+            foresight.require_room(changes, room, self.lstat)
+
+    def _require_clean(self) -> Filesystem:
         found = require_ext(self._volume)
         if not found.clean:
             raise InputError(
@@ -186,6 +192,10 @@ class ExtTree(GuestTree):
                 where=self._volume.path,
                 hint="let image_layout or e2fsck -f repair it first",
             )
+        return found
+
+    def apply(self, changes: Sequence[tree.Change]) -> None:
+        found = self._require_clean()
         standing = self._look_at(changes)
         require_unprotected(changes, lambda path: standing[path].inode.flags if path in standing else 0)
         # debugfs 1.47 removes an inode but not its block of attributes, nor does it count who uses

@@ -36,6 +36,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
 )
 from ansible_collections.voc.cluster.plugins.module_utils._guest import loop, perform, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.descend import open_folder
+from ansible_collections.voc.cluster.plugins.module_utils._guest.foresight import Room, in_the_middle, require_room
 from ansible_collections.voc.cluster.plugins.module_utils._guest.protected import require_unprotected
 from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Entry, GuestTree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.verify import CHECKED, verify_for_mount
@@ -45,7 +46,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems imp
 # nobody outside this process sees it covered.
 MOUNT_POINT = "/mnt"
 
-_CLONE_NEWNS = 0x00020000
+_CLONE_NEWNS, _CLONE_FS = 0x00020000, 0x00000200
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 # What errors mean: there is nothing, no room is left, or the filesystem is damaged (and read-only since then).
@@ -90,7 +91,8 @@ def private_mounts() -> Iterator[None]:
         try:
             yield
         finally:
-            if libc.setns(before, _CLONE_NEWNS) != 0:
+            # A thread that has been joined may not have ended for Linux, and shares the current folder till then.
+            if libc.unshare(_CLONE_FS) != 0 or libc.setns(before, _CLONE_NEWNS) != 0:
                 raise OSError(ctypes.get_errno(), "cannot return to the mount namespace")
             # Entering a namespace makes its root this process's root; in a chroot that was another one.
             os.fchdir(root)
@@ -222,15 +224,46 @@ class MountedTree(GuestTree):
             descriptor = os.open(name, flags, dir_fd=folder)
         return os.fdopen(descriptor, "rb")
 
-    def apply(self, changes: Sequence[tree.Change]) -> None:
+    def foresee(self, changes: Sequence[tree.Change]) -> None:
         require_unprotected(changes, self._flags)
+        rooms: dict[int, Room] = {}
+        parts: dict[int, list[tree.Change]] = {}
         for above, some in itertools.groupby(changes, lambda change: tree.parent(change.path)):
             with _errors(above):
+                device, room = self._room(above)
+            rooms.setdefault(device, room)
+            parts.setdefault(device, []).extend(some)
+        for device, own in parts.items():
+            require_room(own, rooms[device], self.lstat)
+
+    def _room(self, path: str) -> tuple[int, Room]:
+        """Return the number of the filesystem that holds a directory, which may not be there yet, and its room."""
+        while True:
+            try:
+                folder = self._descend(path)
+                break
+            except FileNotFoundError:
+                if path == "/":
+                    raise
+                path = tree.parent(path)
+        try:
+            found = os.fstatvfs(folder)
+            inodes = found.f_ffree if found.f_files else None
+            return os.fstat(folder).st_dev, Room(found.f_bfree * found.f_frsize, found.f_frsize, inodes)
+        finally:
+            os.close(folder)
+
+    def apply(self, changes: Sequence[tree.Change]) -> None:
+        self.foresee(changes)
+        begun = False
+        for above, some in itertools.groupby(changes, lambda change: tree.parent(change.path)):
+            with in_the_middle(begun), _errors(above):
                 folder = self._descend(above)
             try:
                 for change in some:
-                    with _errors(change.path):
+                    with in_the_middle(begun), _errors(change.path):
                         perform.perform(folder, posixpath.basename(change.path) or ".", change)
+                    begun = True
             finally:
                 os.close(folder)
 

@@ -244,6 +244,13 @@ class GuestTree(ABC):
         del path
         return True
 
+    def foresee(self, changes: Sequence[Change]) -> None:  # noqa: B027 - a driver need not know
+        """Refuse `changes` of which it can be told that they cannot be done; nothing is done yet.
+
+        Raises:
+            ImageError: one of them cannot.
+        """
+
     @abstractmethod
     def apply(self, changes: Sequence[Change]) -> None:
         """Do `changes` in their order.
@@ -251,6 +258,7 @@ class GuestTree(ABC):
         Raises:
             GuestError: a name cannot be expressed by this driver; nothing was done.
             SpaceError: the image is full.
+            ImageError: some may have been done then; the error says so.
         """
 
 

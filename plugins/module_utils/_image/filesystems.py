@@ -119,6 +119,7 @@ class Filesystem:
             sectors: ext's blocks, sectors of xfs and FAT; None where it is not known.
         quota: whether an ext counts what each user, group or project uses.
         clean: False for an ext that was not left as a whole: by a guest that crashed, or a run that was killed.
+        inodes: how many are free, of an ext; None elsewhere.
     """
 
     type: str
@@ -131,6 +132,7 @@ class Filesystem:
     block_size: int | None = None
     quota: bool = False
     clean: bool = True
+    inodes: int | None = None
 
     @property
     def is_ext(self) -> bool:
@@ -181,7 +183,7 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
     """
     if len(superblock) < 1024 or struct.unpack_from("<H", superblock, 0x38)[0] != _EXT_MAGIC:
         return None
-    blocks, free = struct.unpack_from("<I4xI", superblock, 0x4)
+    blocks, free, inodes = struct.unpack_from("<I4xII", superblock, 0x4)
     (block_shift,) = struct.unpack_from("<I", superblock, 0x18)
     (state,) = struct.unpack_from("<H", superblock, 0x3A)
     compatible, incompatible, read_only = struct.unpack_from("<III", superblock, 0x5C)
@@ -204,6 +206,7 @@ def parse_ext(superblock: bytes) -> Filesystem | None:
         devices=2 if compatible & _EXT_HAS_JOURNAL and not journal else 1,
         block_size=1 << (10 + block_shift),
         quota=bool(read_only & _EXT_QUOTA),
+        inodes=inodes,
         clean=state & _EXT_STATE == 0x1 and not incompatible & _EXT_NEEDS_RECOVERY,
     )
 

@@ -25,8 +25,10 @@ STATES = (PRESENT, ABSENT, LATEST)
 EVERYTHING = "*"
 
 # No name may be an option; the rest are names, dnf's groups and paths, and versions with epoch and wildcard.
-_NAME = re.compile(r"[A-Za-z0-9@/][A-Za-z0-9@^+._:/()-]*")
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._:~^*-]*")
+# None ends in a dash, with which apt is told to remove what it is to install (man 8 apt-get, remove); a plus stays a
+# part of the name for it, where there is such a package.
+_NAME = re.compile(r"[A-Za-z0-9@/][A-Za-z0-9@^+._:/()-]*(?<!-)")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._:~^*-]*(?<!-)")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import find
-from ansible_collections.voc.cluster.plugins.module_utils._sandbox import SEARCH_PATH, Sandbox
+from ansible_collections.voc.cluster.plugins.module_utils._sandbox import (
+    GUEST_PROGRAMS,
+    PROCESSES,
+    SEARCH_PATH,
+    Sandbox,
+)
 from ansible_collections.voc.cluster.plugins.module_utils._session import records, tools
 
 # What the script says, and its status, when there is nothing to enter. ssh has 255 for itself.
@@ -31,6 +36,9 @@ if [ ! -e {used} ] || {flock} --nonblock --shared {record} true; then
     echo {ended} >&2
     exit {status}
 fi
+ulimit -c 0
+# Where the builder's own limit is lower it stays.
+{{ ulimit -v {memory}; ulimit -S -t {cpu}; ulimit -H -t {last_cpu}; }} 2>/dev/null
 exec 9>{used}
 {flock} --shared 9
 cd /
@@ -42,15 +50,19 @@ cd /
 def script(box: Sandbox, folder: Path) -> Iterator[str]:
     """Give the text of the script for a sandbox of this process's; it works as long as this lasts."""
     environment = {"PATH": f"{tools.PROGRAMS}:{SEARCH_PATH}"}
+    limits = GUEST_PROGRAMS.raised(box.runner.raised)
     with box.command(["/bin/sh", "-c"], environment) as command:
         yield _SCRIPT.format(
             used=shlex.quote(str(folder / records.USED)),
             record=shlex.quote(str(folder / records.RECORD)),
             ended=shlex.quote(ENDED),
             status=STATUS,
+            memory=limits.memory // 1024,
+            cpu=limits.cpu,
+            last_cpu=limits.cpu + 1,
             holder=os.getpid(),
             command=shlex.join(command),
-            leaked=box.last_descriptor,
+            leaked=PROCESSES,
             **{name: shlex.quote(find(name)) for name in ("flock", "env", "nsenter")},
         )
 

@@ -30,8 +30,10 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestEr
 from ansible_collections.voc.cluster.plugins.module_utils._guest import batch, tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import locate, mounted_guest
 from ansible_collections.voc.cluster.plugins.module_utils._guest.mounted import MountedTree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
+from ansible_collections.voc.cluster.plugins.module_utils._guest.tree import Attributes
 from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
-from ansible_collections.voc.cluster.plugins.module_utils._sandbox import Lasting, Sandbox, sandbox
+from ansible_collections.voc.cluster.plugins.module_utils._sandbox import Lasting, give, given_folder, sandbox
 from ansible_collections.voc.cluster.plugins.module_utils._session import entry, records, tools
 from ansible_collections.voc.cluster.plugins.module_utils._session.owner import Owner
 from ansible_collections.voc.cluster.plugins.module_utils._session.records import Record
@@ -94,39 +96,26 @@ def _opened(runner: Runner, request: Request, folder: Path) -> Iterator[tuple[in
     with ExitStack() as stack:
         root = stack.enter_context(mounted_guest(runner, spread))
         stack.enter_context(_mount(runner, inside, ["-t", "tmpfs", "-o", "mode=0755,nosuid,nodev", "voc-session"]))
+        if given_folder(root) != tools.PLACE:
+            raise GuestError("it is not a directory of the guest, so there is no place for the session", where="/run")
         box = stack.enter_context(sandbox(runner, root, network=request.network))
-        covers = _covers(box, inside)
+        _make_work_folder(root)
         python = tools.prepare(runner, box, inside / "tools", request.oldest_python)
+        give(root, str(inside / "tools"), tools.PLACE)
         init = stack.enter_context(_process_one(inside))
         processes = os.open(f"/proc/{init}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         stack.callback(os.close, processes)
-        lasting = Lasting(processes, covers, (str(inside / "tools"), tools.PLACE), _hostname(root))
+        lasting = Lasting(processes, _hostname(root))
         script = stack.enter_context(entry.script(replace(box, lasting=lasting), folder))
         (folder / records.ENTER).write_text(script, encoding="utf-8")
         (folder / records.USED).touch()
         yield init, python
 
 
-def _covers(box: Sandbox, inside: Path) -> dict[str, str]:
-    """Make a folder for each of the guest's that is covered; return them by their real paths."""
-    covers: dict[str, str] = {}
-    for number, (path, bits) in enumerate(box.folders):
-        above = next((source for real, source in covers.items() if path.startswith(f"{real}/")), None)
-        if above:  # /run/lock
-            _folder(Path(above) / path.rpartition("/")[2], int(bits, 8))
-        else:
-            covers[path] = str(inside / f"folder{number}")
-            _folder(Path(covers[path]), int(bits, 8))
-    if "/run" not in covers:
-        raise GuestError("it is not a directory of the guest, so there is no place for the session", where="/run")
-    for path, mode in ((tools.PLACE, 0o755), (tools.WORK, 0o1777)):
-        _folder(Path(covers["/run"] + path[len("/run") :]), mode)
-    return covers
-
-
-def _folder(path: Path, mode: int) -> None:
-    path.mkdir()
-    path.chmod(mode)
+def _make_work_folder(root: str) -> None:
+    plan = Plan(MountedTree(root))
+    plan.make_directory(tools.WORK, Attributes(0o1777))
+    plan.apply()
 
 
 def _hostname(root: str) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError
+from ansible_collections.voc.cluster.plugins.module_utils._overlaid import bind
 from ansible_collections.voc.cluster.plugins.module_utils._sandbox import Sandbox
 
 # Guest paths.
@@ -131,9 +132,9 @@ def _lend(runner: Runner, folder: Path) -> None:
     shutil.copy(loader, home / "loader")
     for library in libraries - {loader}:
         shutil.copy(library, home / "libraries")
-    _bind(runner, modules, home / modules.relative_to(sys.base_prefix))
+    _bind(modules, home / modules.relative_to(sys.base_prefix))
     if (modules / "site-packages").is_dir():
-        _bind(runner, home / "nothing", home / modules.relative_to(sys.base_prefix) / "site-packages")
+        _bind(home / "nothing", home / modules.relative_to(sys.base_prefix) / "site-packages")
     # Older loaders cannot be told; then only sys.executable is a program that does not start.
     told = b"--argv0" in runner.run([loader, "--help"], accept=range(256)).output
     _write(home / "bin" / "python3", _BUILDERS.format(name=f"--argv0 {_HOME}/bin/python3 " if told else ""))
@@ -147,9 +148,9 @@ def _libraries(runner: Runner, programs: Sequence[str]) -> set[str]:
     return linked | {path for path in beside if os.path.exists(path)}
 
 
-def _bind(runner: Runner, source: Path, place: Path) -> None:
+def _bind(source: Path, place: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
-    runner.run(["mount", "--bind", "-o", "ro", str(source), str(place)])
+    bind(str(source), "/", os.path.realpath(place))
 
 
 def _write(path: Path, script: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ class Builder:
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         assert not sudoable
         self.asked.append((cmd, in_data))
-        return self.answer(cmd)
+        return self.answer(cmd, in_data)
 
 
 def connection(answer: Any, **variables: object) -> tuple[Any, Builder]:
@@ -40,19 +41,21 @@ def connection(answer: Any, **variables: object) -> tuple[Any, Builder]:
 
 
 def ok(output: bytes = b"") -> Any:
-    return lambda _command: (0, output, b"")
+    return lambda _command, _data: (0, output, b"")
 
 
 def test_a_command_is_one_command_on_the_builder() -> None:
     plugin, builder = connection(ok(b"out"))
     assert plugin.exec_command("echo 'it''s'", in_data=b"input") == (0, b"out", b"")
-    assert builder.asked == [(f"/bin/sh {ENTER} 'echo '\"'\"'it'\"'\"''\"'\"'s'\"'\"''", b"input")]
+    ((command, data),) = builder.asked
+    assert shlex.split(command)[-3:] == ["/bin/sh", ENTER, "echo 'it''s'"]
+    assert data == b"input"
 
 
 def test_a_builders_user_who_is_not_root_enters_by_sudo() -> None:
     plugin, builder = connection(ok(), image_builder_become=True)
     plugin.exec_command("true")
-    assert builder.asked[0][0] == f"sudo -n /bin/sh {ENTER} true"
+    assert builder.asked[0][0].endswith(f" sudo -n /bin/sh {ENTER} true")
 
 
 @pytest.mark.parametrize(
@@ -64,14 +67,14 @@ def test_a_builders_user_who_is_not_root_enters_by_sudo() -> None:
     ],
 )
 def test_without_a_session_there_is_no_connection(status: int, errors: str) -> None:
-    plugin, _builder = connection(lambda _command: (status, b"", errors.encode()))
+    plugin, _builder = connection(lambda _command, _data: (status, b"", errors.encode()))
     with pytest.raises(AnsibleConnectionFailure, match=rf"no session of {IMAGE} is open on localhost; open one"):
         plugin.exec_command("true")
 
 
 def test_a_command_that_fails_is_no_broken_connection() -> None:
     for status in (1, 2, 127, entry.STATUS, 255):
-        plugin, _builder = connection(lambda _command, status=status: (status, b"", b"it says"))
+        plugin, _builder = connection(lambda _command, _data, status=status: (status, b"", b"it says"))
         assert plugin.exec_command("false")[0] == status
 
 
@@ -88,9 +91,9 @@ def entered(folder: Path, script: str) -> Any:
     """Answer as a builder does on which this script enters the session."""
     (folder / "enter").write_text(script)
 
-    def answer(command: str) -> tuple[int, bytes, bytes]:
+    def answer(command: str, data: bytes | None) -> tuple[int, bytes, bytes]:
         words = ["/bin/sh", "-c", command.replace(ENTER, str(folder / "enter"))]
-        done = subprocess.run(words, capture_output=True, check=False, timeout=20)
+        done = subprocess.run(words, input=data, capture_output=True, check=False, timeout=20)
         return done.returncode, done.stdout, done.stderr
 
     return answer
@@ -105,6 +108,22 @@ def test_a_file_comes_out_by_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(builder.asked) == 4
     with pytest.raises(AnsibleError, match="/none of the image could not be copied"):
         plugin.fetch_file("/none", str(tmp_path / "fetched"))
+
+
+def test_a_command_has_its_input_its_output_and_its_status(tmp_path: Path) -> None:
+    plugin, _builder = connection(entered(tmp_path, 'eval "$1"'))
+    assert plugin.exec_command("cat; echo no >&2; exit 7", in_data=b"yes") == (7, b"yes", b"no\n")
+
+
+@pytest.mark.parametrize("words", ["yes", "yes >&2"])
+def test_a_command_that_never_stops_talking_is_ended(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin, _builder = connection(entered(tmp_path, 'eval "$1"'))
+    monkeypatch.setattr(sys.modules[type(plugin).__module__], "_MOST", 1000)
+    assert plugin.exec_command("yes | head -c 1000")[1] == b"y\n" * 500
+    with pytest.raises(AnsibleError, match=f"a command in {IMAGE} was ended: it wrote more than 1000 bytes"):
+        plugin.exec_command(words)
 
 
 @pytest.mark.parametrize("told", ["echo 10", "echo 0", "yes"])
@@ -131,7 +150,7 @@ def test_a_session_that_ends_meanwhile_is_told(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_copied_is_named(tmp_path: Path) -> None:
-    plugin, _builder = connection(lambda _command: (1, b"", b"sh: cannot create /x: Is a directory\n"))
+    plugin, _builder = connection(lambda _command, _data: (1, b"", b"sh: cannot create /x: Is a directory\n"))
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(AnsibleError, match="/x of the image could not be copied: sh: cannot create"):
         plugin.put_file(str(tmp_path / "file"), "/x")

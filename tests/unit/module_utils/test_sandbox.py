@@ -5,17 +5,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, ToolError
-from ansible_collections.voc.cluster.plugins.module_utils._sandbox import Sandbox
-from ansible_collections.voc.cluster.plugins.module_utils._stand_ins import StandIn
+from ansible_collections.voc.cluster.plugins.module_utils._sandbox import Lasting, Sandbox
 from ansible_collections.voc.cluster.tests.unit.runners import ScriptedRunner, completed
 
 NETWORK = "/proc/1/fd/9"
-FOLDERS = (("/run", "0755"), ("/run/lock", "0755"), ("/tmp", "1777"))
 
 
 def _box(*, network: bool = False) -> Sandbox:
-    stand_ins = (StandIn("/usr/sbin/policy-rc.d", b"#!/bin/sh\n", 0o755),)
-    return Sandbox(ScriptedRunner(), "/guest", NETWORK if network else None, FOLDERS, stand_ins)
+    return Sandbox(ScriptedRunner(), "/guest", NETWORK if network else None)
 
 
 def _argv(*, network: bool = False, environment: dict[str, str] | None = None) -> list[str]:
@@ -52,15 +49,18 @@ def test_the_guest_sees_its_own_tree_and_nothing_else_of_the_builder() -> None:
     argv = _argv(network=True)
     at = argv.index("--bind")
     assert argv[at : at + 3] == ["--bind", "/guest", "/"]
-    assert [word for word in argv if "bind" in word and "--ro-" not in word] == ["--bind"]
-    assert _after(argv, "--tmpfs") == ["/run", "/run/lock", "/tmp"]
-    assert _after(argv, "--dev") == ["/dev"]
+    assert [word for word in argv if "bind" in word and "--ro-" not in word and "--dev-" not in word] == ["--bind"]
+    assert {argv[at + 1] for at, word in enumerate(argv) if word == "--dev-bind"} <= {"/dev/null"}
 
 
-def test_stand_ins_can_only_be_read() -> None:
-    argv = _argv()
-    at = argv.index("--ro-bind-data")
-    assert argv[at - 2 : at + 3] == ["--perms", "0755", "--ro-bind-data", "5", "/usr/sbin/policy-rc.d"]
+@pytest.mark.parametrize("lasting", [None, Lasting(0, "guest")])
+def test_no_path_that_the_guest_can_replace_is_mounted_on(lasting: Lasting | None) -> None:
+    """Its links would lead to the builder."""
+    with Sandbox(ScriptedRunner(), "/guest", NETWORK, lasting).command(["true"]) as argv:
+        options = argv[argv.index("--bind") + 3 : argv.index("--cap-drop")]
+    assert {word for word in options if word.startswith("/")} >= {"/dev", "/proc"}
+    own = ("/dev", "/dev/null", "/proc")
+    assert all(word in own or word.startswith("/proc/") for word in options if word.startswith("/"))
 
 
 def test_only_what_package_managers_need_is_allowed() -> None:

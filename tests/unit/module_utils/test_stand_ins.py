@@ -63,6 +63,14 @@ def test_where_no_file_can_stand_none_is_seen() -> None:
     assert not guest.applied
 
 
+@pytest.mark.parametrize("target", ["/dev/null", "/proc/net/resolver"])
+def test_where_the_sandbox_mounts_its_own_nothing_stands_in(target: str) -> None:
+    guest = MemoryTree({PATH: ("->", target), "/dev": None, "/proc/net": None})
+    with places(guest, WANTED, []) as found:
+        assert found == []
+    assert not guest.applied
+
+
 def test_something_else_than_a_file_is_refused() -> None:
     with (
         pytest.raises(GuestError, match="a directory stands where a file should be"),

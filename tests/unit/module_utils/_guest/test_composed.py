@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import GuestError, InputError, SpaceError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.composed import (
     ComposedTree,
@@ -116,6 +116,37 @@ def test_a_mount_point_cannot_be_removed() -> None:
     with pytest.raises(GuestError, match="a filesystem is mounted there"):
         plan.apply()
     assert [files.applied for files in trees.values()] == [[]] * 4
+
+
+def test_nothing_is_done_to_one_tree_where_another_has_no_room() -> None:
+    class Full(MemoryTree):
+        def foresee(self, changes: Sequence[tree.Change]) -> None:
+            raise SpaceError("the image is full")
+
+    trees = {"/": MemoryTree(), "/var": Full()}
+    plan = Plan(ComposedTree(trees))
+    plan.write("/first", b"")
+    plan.write("/var/second", b"")
+    with pytest.raises(SpaceError):
+        plan.apply()
+    assert [files.applied for files in trees.values()] == [[], []]
+
+
+def test_an_error_in_the_middle_says_so() -> None:
+    class Broken(MemoryTree):
+        def apply(self, changes: Sequence[tree.Change]) -> None:
+            raise GuestError("it broke")
+
+    for trees, again in (
+        ({"/": MemoryTree(), "/var": Broken()}, True),
+        ({"/": Broken(), "/var": MemoryTree()}, False),
+    ):
+        plan = Plan(ComposedTree(trees))
+        plan.write("/first", b"")
+        plan.write("/var/second", b"")
+        with pytest.raises(GuestError) as caught:
+            plan.apply()
+        assert ("some of the changes were made" in str(caught.value)) == again
 
 
 def test_errors_name_the_guests_path() -> None:

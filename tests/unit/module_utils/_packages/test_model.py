@@ -39,6 +39,17 @@ def test_what_is_no_package_never_becomes_a_word_of_a_command(text: str) -> None
         model.parse_request(text, [".deb"])
 
 
+@pytest.mark.parametrize("text", ["openssh-server-", "openssh-server:amd64-", "bash=5.2-", "bash-=5.2"])
+def test_no_package_is_removed_where_one_is_wanted(text: str) -> None:
+    """apt removes what a name with a dash at its end names, unless there is a package of that very name."""
+    with pytest.raises(InputError, match="is not a package"):
+        model.parse_request(text, [".deb"])
+
+
+def test_a_plus_belongs_to_a_name() -> None:
+    assert model.parse_request("g++", [".deb"]).name == "g++"
+
+
 @given(st.text())
 def test_whatever_is_accepted_is_no_option_and_one_word(text: str) -> None:
     try:
@@ -48,6 +59,7 @@ def test_whatever_is_accepted_is_no_option_and_one_word(text: str) -> None:
     assert not request.name.startswith("-")
     assert request.name.split() == [request.name]
     assert not (request.version or "").startswith("-")
+    assert not request.name.endswith("-") or request.file
 
 
 @pytest.mark.parametrize(
