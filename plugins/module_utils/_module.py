@@ -35,6 +35,7 @@ LIMITS: dict[str, t.Any] = {
     },
 }
 _SIZES = ("memory", "output", "reserve")
+_LARGEST = (1 << 63) - 1  # of a file (man 7 feature_test_macros, off_t)
 
 
 class ModuleRunner(ProcessRunner):
@@ -72,17 +73,24 @@ def parse_limits(options: Mapping[str, t.Any]) -> dict[str, int]:
     }
 
 
-def parse_size(text: str, option: str) -> int:
+def parse_size(text: str, option: str, least: int = 0) -> int:
     """Return a size such as 8G in bytes.
 
     Raises:
-        InputError: it is none; the option is named.
+        InputError: it is none, less than `least`, or more than a file can have; the option is named.
     """
     to_bytes: Callable[[str], int] = human_to_bytes
     try:
-        return to_bytes(text)
-    except ValueError:
+        size = to_bytes(text)
+    except (ValueError, OverflowError):
         raise InputError(f"{text!r} is not a size", where=option, hint="write it like 8G or 512M") from None
+    if not least <= size <= _LARGEST:
+        raise InputError(
+            f"{text!r} is too {'small' if size < least else 'large'}",
+            where=option,
+            hint=f"give {least} bytes at least" if size < least else f"give {_LARGEST} bytes at most",
+        )
+    return size
 
 
 def run(module: AnsibleModule, work: Callable[[AnsibleModule, Runner], dict[str, t.Any]]) -> None:

@@ -20,9 +20,10 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import time
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -154,6 +155,21 @@ def parse_manifest(document: t.Any) -> Manifest:
     return Manifest(**fields)
 
 
+def outdated(folder: str, manifest: Manifest, source: SourceId, inputs: Mapping[str, str]) -> list[str]:
+    """Return why a new release is needed: what is wrong with the file of the one in `folder`, and `differences`."""
+    return [*_losses(folder, manifest), *differences(manifest, source, inputs)]
+
+
+def _losses(folder: str, manifest: Manifest) -> Iterator[str]:
+    try:
+        status = os.stat(os.path.join(folder, manifest.file))
+    except OSError:
+        yield f"the file {manifest.file} of the release, which is missing"
+        return
+    if not stat.S_ISREG(status.st_mode) or status.st_size != manifest.size:
+        yield f"the file {manifest.file} of the release ({manifest.size} -> {status.st_size} bytes)"
+
+
 def differences(manifest: Manifest, source: SourceId, inputs: Mapping[str, str]) -> list[str]:
     """Return what has changed since a release was made, as words for the user."""
     reasons = []
@@ -268,6 +284,7 @@ __all__ = [
     "SourceId",
     "differences",
     "identify_source",
+    "outdated",
     "parse_manifest",
     "publish",
     "read_current",

@@ -53,6 +53,7 @@ options:
   kernel_options:
     description:
       - What the kernel is given on its command line after the root filesystem.
+      - A value with spaces stands in double quotes. Other quotes, and backslashes, cannot be handed on by GRUB.
       - The last console is the one that the system's own messages go to.
       - Where they are not set here, options are added without which a guest would not come up. That is
         C(net.ifnames=0) where its network stack needs the kernel's names of interfaces, C(vsyscall=emulate) for a C

@@ -103,6 +103,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
     maximum = parse_size(options["max_virtual_size"], "max_virtual_size")
     declared = options["src_format"]
+    wanted = output.from_options(options)
     source = examine(options["src"], declared=declared, max_virtual_size=maximum)
     changed = options["force"] or not os.path.exists(options["dest"])
     virtual_size = source.virtual_size
@@ -111,7 +112,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
             runner,
             options["src"],
             options["dest"],
-            output.from_options(options),
+            wanted,
             declared=declared,
             max_virtual_size=maximum,
         )

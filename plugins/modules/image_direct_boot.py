@@ -86,7 +86,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._boot import direct, i
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._guest import system
 from ansible_collections.voc.cluster.plugins.module_utils._guest.access import ARGUMENT_SPEC, locate, open_guest
-from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import locked
+from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import kept
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import ROOTS
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import require, require_uuid
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
@@ -98,7 +98,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     spread = locate(runner, image, options["access"], options["root"])
     found = require(spread.root.volume, ROOTS)
     uuid = require_uuid(found, spread.root.volume)
-    with locked(image), open_guest(runner, spread, options["access"], writable=False) as files:
+    with kept(image), open_guest(runner, spread, options["access"], writable=False) as files:
         guest = system.inspect(files)
         chosen = kernel.choose(guest, image)[0]
         wanted = kernel.options(files, guest, found.type, options["kernel_options"])

@@ -93,7 +93,8 @@ options:
       - It looks into /etc, home directories, folders of some services, /srv and /opt, into files of at most 128 KiB.
         Folders that only package managers and caches fill are passed over, such as C(node_modules) and C(.cache).
       - A place that has more than 20000 files, 128 MiB to read or 16 folders below each other, and what is beyond
-        256 MiB of all, is not searched to its end; it is then one of the RV(leftovers), of kind V(not-searched).
+        256 MiB of all, is not searched to its end; it is then one of the RV(leftovers), of kind V(not-searched). So is
+        what is left to search when 10000 secrets were found.
     type: bool
     default: false
 """

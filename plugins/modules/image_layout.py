@@ -12,11 +12,15 @@ version_added: 0.1.0
 description:
   - Makes a disk with a DOS or GPT partition table, copies the blocks of the source's partitions into it, checks the
     root filesystem and lets it grow to fill the rest of the disk.
-  - Files are not looked at but to tell the root from other filesystems, and for O(new_uuids). For ext2, ext3 and ext4
-    nothing is mounted, no loop device is used, and root is not needed. Letting xfs and btrfs grow needs root, for only
-    the kernel can do it, in a private mount.
+  - Files are not looked at but to tell the root from other filesystems, and where references in them follow, as below.
+    For ext2, ext3 and ext4 nothing is mounted, no loop device is used, and root is not needed. Letting xfs and btrfs
+    grow needs root, for only the kernel can do it, in a private mount.
   - Filesystems keep their labels, and their UUIDs without O(new_uuids). Where the kind of table stays the same, so do
     the identifiers of the disk and of its partitions.
+  - Where the kind of table changes, or the number of a partition in a DOS table, the partition's C(PARTUUID) becomes
+    another. What names the old one in the guest's files follows, as with O(new_uuids). Where a number changes, device
+    names of another machine, like C(/dev/sda6), become UUIDs there, if the guest's fstab leaves no doubt what they
+    mean. For xfs and btrfs that needs root.
   - Every partition begins at a whole MiB, in the order of the source, but the root comes last, so that it can grow.
     Logical partitions become primary ones. A GPT for sectors of 512 bytes has a BIOS boot partition, so that the disk
     can start by BIOS too.
@@ -37,7 +41,7 @@ requirements:
   - e2fsprogs
   - mkfs.vfat of dosfstools, for O(esp)
   - xfsprogs or btrfs-progs, for these filesystems
-  - mtools, for O(new_uuids) where there is an EFI system partition
+  - mtools, where there is an EFI system partition and identifiers change, by O(new_uuids) or by O(table)
 options:
   src:
     description:
@@ -101,7 +105,7 @@ options:
         description: The raw partition image that is copied into it. Only swap can be without.
         type: path
       size:
-        description: Its size, for example V(2G). Without it, that of what is copied.
+        description: Its size, for example V(2G); at least V(1M). Without it, that of what is copied.
         type: str
       path:
         description: Where the guest mounts it. Without it the guest is not told. Swap has none and is always told.
@@ -124,7 +128,7 @@ options:
     type: bool
     default: false
   force:
-    description: Write O(dest) even when it exists.
+    description: Write O(dest) even when it exists, but not while another module works on it.
     type: bool
     default: false
 """
@@ -233,7 +237,7 @@ partitions:
     - {number: 1, role: bios, offset: 1048576, size: 1048576, uuid: null, path: null}
     - {number: 2, role: root, offset: 2097152, size: 8586788864, uuid: 0f2c4a6e-0000-4000-8000-000000000001, path: null}
 renamed:
-  description: With O(new_uuids), what got a new identifier.
+  description: What got a new identifier, by O(new_uuids) or because the table or a number is another one.
   returned: success
   type: list
   elements: dict
@@ -263,6 +267,7 @@ renamed:
 
 import os
 import typing as t
+from contextlib import nullcontext
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
@@ -271,9 +276,11 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._errors import called
 from ansible_collections.voc.cluster.plugins.module_utils._guest.added import introduce, require_possible
 from ansible_collections.voc.cluster.plugins.module_utils._image import layout
+from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import kept
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Volume, identify
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import (
     LABELS,
+    MEBIBYTE,
     SECTOR_SIZES,
     Partition,
     Table,
@@ -301,7 +308,9 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
             sector_size=options["sector_size"],
             new_uuids=options["new_uuids"],
             extras=tuple(
-                layout.Extra(extra["type"], extra["src"], _size(extra, "size"), extra["path"])
+                layout.Extra(
+                    extra["type"], extra["src"], _size(extra, "size", "partitions: size", MEBIBYTE), extra["path"]
+                )
                 for extra in options["partitions"]
             ),
         ),
@@ -316,16 +325,17 @@ def lay_out(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> d
     changed = options["force"] or not os.path.exists(options["dest"])
     made = changed and not check_mode
     uuid = planned.filesystem.uuid
-    if planned.renamings:
+    if any(item.kind == "UUID" and item.number == planned.root.number for item in planned.renamings):
         uuid = None if changed else _uuid(planned.table, planned.root, options["dest"])
     uuids: list[str | None] = [None] * len(planned.pieces)
     if made:
-        layout.build(
-            runner,
-            planned,
-            options["dest"],
-            lambda disk: introduce(runner, disk, planned.root.number, added) if added else None,
-        )
+        with kept(options["dest"]) if os.path.exists(options["dest"]) else nullcontext():
+            layout.build(
+                runner,
+                planned,
+                options["dest"],
+                lambda disk: introduce(runner, disk, planned.root.number, added) if added else None,
+            )
         uuids = [_uuid(planned.table, part, options["dest"]) for part in planned.table.partitions]
         uuid = uuids[-1]
     return {
@@ -358,8 +368,8 @@ def _uuid(table: Table, part: Partition, disk: str) -> str | None:
     return found.uuid if found else None
 
 
-def _size(options: dict[str, t.Any], name: str) -> int | None:
-    return parse_size(options[name], name) if options[name] else None
+def _size(options: dict[str, t.Any], name: str, called: str = "", least: int = 0) -> int | None:
+    return parse_size(options[name], called or name, least) if options[name] else None
 
 
 def main() -> None:

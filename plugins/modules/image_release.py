@@ -13,7 +13,9 @@ description:
   - Writes a working image, with a manifest, to a folder of its own, and makes it the current release of its name.
   - Nothing is published when the source is not the file any more that it was when O(source) was taken.
   - A release appears whole and on disk, or not at all. Releases that were published before are not touched.
-  - When the current release was made of the same O(source), O(inputs) and version of this collection, nothing is done.
+  - When the current release was made of the same O(source), O(inputs) and version of this collection, and its file has
+    the size that its manifest says, nothing is done.
+  - An image that another module is working on is refused.
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
@@ -107,13 +109,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._image import output
+from ansible_collections.voc.cluster.plugins.module_utils._image.blocks import kept
 from ansible_collections.voc.cluster.plugins.module_utils._image.contents import require_raw
 from ansible_collections.voc.cluster.plugins.module_utils._image.formats import FORMATS
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
 from ansible_collections.voc.cluster.plugins.module_utils._release import (
     Order,
     SourceId,
-    differences,
+    outdated,
     publish,
     read_current,
     require_same,
@@ -122,15 +125,22 @@ from ansible_collections.voc.cluster.plugins.module_utils._release import (
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     options = module.params
+    with kept(options["image"]):
+        return release(runner, options, check_mode=module.check_mode)
+
+
+def release(runner: Runner, options: dict[str, t.Any], *, check_mode: bool) -> dict[str, t.Any]:
+    """Publish an image that nobody changes meanwhile, if there is a need to."""
     source = SourceId(**options["source"])
+    wanted = output.from_options(options)
     require_raw(options["image"])
     current = read_current(options["releases"], options["name"])
-    if current and not differences(current[1], source, options["inputs"]):
+    if current and not outdated(*current, source, options["inputs"]):
         return {"changed": False, **_describe(*current)}
-    if module.check_mode:
+    if check_mode:
         return {"changed": True, "path": None, "manifest": None}
     require_same(source)
-    order = Order(options["name"], output.from_options(options), source, options["inputs"])
+    order = Order(options["name"], wanted, source, options["inputs"])
     return {"changed": True, **_describe(*publish(runner, options["image"], options["releases"], order))}
 
 

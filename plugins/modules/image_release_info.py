@@ -10,7 +10,8 @@ module: image_release_info
 short_description: Tell whether an image's current release is up to date
 version_added: 0.1.0
 description:
-  - Compares what the current release was made of with what a new one would be made of.
+  - Compares what the current release was made of with what a new one would be made of, and looks whether its file is
+    there and has the size that it had. M(voc.cluster.image_info) with O(voc.cluster.image_info#module:verify) reads it.
   - The source is read only when it is not the very file that the current release was made of, by size, inode and times.
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
@@ -59,7 +60,7 @@ up_to_date:
   type: bool
   sample: false
 reasons:
-  description: What has changed since the current release.
+  description: What has changed since the current release, and what is wrong with its file.
   returned: success
   type: list
   elements: str
@@ -94,7 +95,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, run
-from ansible_collections.voc.cluster.plugins.module_utils._release import differences, identify_source, read_current
+from ansible_collections.voc.cluster.plugins.module_utils._release import identify_source, outdated, read_current
 
 
 def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
@@ -107,7 +108,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
     else:
         folder, manifest = current
         source = identify_source(options["src"], manifest.source, runner.progress)
-        reasons = differences(manifest, source, inputs)
+        reasons = outdated(folder, manifest, source, inputs)
         path = os.path.join(folder, manifest.file)
     return {
         "changed": False,

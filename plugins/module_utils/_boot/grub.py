@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 import struct
 import tempfile
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner, first_of
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, SpaceError, ToolError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import composed
+from ansible_collections.voc.cluster.plugins.module_utils._guest.command_line import for_grub, grub_word
 from ansible_collections.voc.cluster.plugins.module_utils._guest.system import Kernel
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem
 from ansible_collections.voc.cluster.plugins.module_utils._image.partitions import Table
@@ -215,8 +215,13 @@ def place(loader: BootLoader, path: str) -> None:
 
 
 def config(kernels: Sequence[Kernel], home: Home, command_line: str, title: str) -> str:
-    """Return grub.cfg: one entry a kernel, on the screen and on the first serial port."""
-    entries = "".join(_entry(kernel, home, command_line, title) for kernel in kernels)
+    """Return grub.cfg: one entry a kernel, on the screen and on the first serial port.
+
+    Raises:
+        InputError: see `for_grub`.
+    """
+    line = for_grub([command_line])
+    entries = "".join(_entry(kernel, home, line, title) for kernel in kernels)
     return (
         "# Written by voc.cluster. Guests without GRUB's packages do not rewrite it.\n"
         "set default=0\n"
@@ -229,24 +234,16 @@ def config(kernels: Sequence[Kernel], home: Home, command_line: str, title: str)
     )
 
 
-def _entry(kernel: Kernel, home: Home, command_line: str, title: str) -> str:
+def _entry(kernel: Kernel, home: Home, line: str, title: str) -> str:
     # The title comes from the guest; in single quotes only a quote is special.
     name = f"{title}, Linux {kernel.version}".replace("'", "")
     return (
         f"menuentry '{name}' {{\n"
         f"  search --no-floppy --fs-uuid --set=root {home.uuid}\n"
-        f"  linux {_word(home.path(kernel.image))} {command_line}\n"
-        f"  initrd {_word(home.path(kernel.initramfs or ''))}\n"
+        f"  linux {grub_word(home.path(kernel.image))} {line}\n"
+        f"  initrd {grub_word(home.path(kernel.initramfs or ''))}\n"
         "}\n"
     )
-
-
-def _word(path: str) -> str:
-    """Return a guest path as one word of GRUB's script; plain ones as they are, for pygrub knows no quotes."""
-    if re.fullmatch(r"[A-Za-z0-9/._+~-]+", path):
-        return path
-    quoted = path.replace("'", "'\\''")
-    return f"'{quoted}'"
 
 
 __all__ = [

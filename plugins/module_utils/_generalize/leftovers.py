@@ -45,6 +45,7 @@ _MOST_FILES = 20_000  # of one place
 _AT_ONCE = 4 << 20  # bytes
 _MOST_OF_PLACE = 128 << 20  # bytes that are read of one place
 _MOST_BYTES = 256 << 20  # of all that is read
+_MOST_FOUND = 10_000  # which a result and a person can still take in
 
 # Where people and services keep what is theirs; links are not followed. Where most secrets are comes
 # first: what others fill up cannot keep it from being read.
@@ -203,6 +204,9 @@ def find(view: Files) -> list[Leftover]:
     found: set[Leftover] = set()
     search = _Search()
     for files in _batches(_files(view, search)):
+        if len(found) > _MOST_FOUND:
+            search.left_out["/"] = f"more than {_MOST_FOUND} secrets"
+            break
         for path, data in view.read_many(list(files)).items():
             for trace in _traces(path, data):
                 found.add(_leftover(path, files[path], users, trace))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
 from ansible_collections.voc.cluster.plugins.module_utils._guest import tree
 from ansible_collections.voc.cluster.plugins.module_utils._guest.kernels import ENTRIES
 from ansible_collections.voc.cluster.plugins.module_utils._guest.plan import Plan
@@ -33,15 +34,24 @@ _LINUX = re.compile(r"^([ \t]*linux(?:16|efi)?[ \t]+\S+[ \t]*)(.*)$", re.MULTILI
 _KERNEL = re.compile(r"^([ \t]*kernel[ \t]+\S*vmlinuz\S*[ \t]*)(.*)$", re.MULTILINE)
 _APPEND = re.compile(r"^([ \t]*append[ \t]+)(.*)$", re.MULTILINE | re.IGNORECASE)
 _WHOLE = re.compile(r"\A()(.*)$", re.MULTILINE)
-_SHELL = re.compile(r"^((?:GRUB_CMDLINE_LINUX|default_kernel_opts)=[\"']?)([^\"'\n]*)", re.MULTILINE)
+# A value of the shell, in one piece; what follows it is a comment at most.
+_SHELL = re.compile(
+    r"^((?:GRUB_CMDLINE_LINUX|default_kernel_opts)=)"
+    r"(\"(?:\\[\s\S]|[^\"\\\n])*\"|'[^'\n]*'|[^\s\"'\\;#&|<>()$`]*)(?=[ \t\r]*(?:#.*)?$)",
+    re.MULTILINE,
+)
 _ALPINE_ROOT = re.compile(r"^(root=)(.*)$", re.MULTILINE)
-_SPECIAL = re.compile(r"[\"'$`\\]")  # to the shell that reads some of these files
+_WORD = re.compile(r'(?:"[^"]*"|[^ "])+')  # Linux, lib/cmdline.c: only double quotes hold a value together
+_PLAIN = re.compile(r"[A-Za-z0-9/._+~=,:@%-]+")
+_UNSAYABLE = re.compile(r"[\0-\x1f\x7f'\\]")
 
 
 def add(plan: Plan, options: Sequence[str]) -> None:
     """Give options to every kernel that a boot loader of the guest would start, and to later ones."""
     for path, pattern in _lines(plan):
         _edit(plan, path, pattern, lambda before: " ".join([*before.split(), *_missing(before, options)]))
+    for path in (GRUB, ALPINE):
+        _edit(plan, path, _SHELL, lambda before: _with_options(before, options))
 
 
 def settle(plan: Plan, root: str, options: Sequence[str]) -> None:
@@ -50,6 +60,9 @@ def settle(plan: Plan, root: str, options: Sequence[str]) -> None:
     Args:
         root: the root filesystem, as the kernel takes it.
         options: what follows it.
+
+    Raises:
+        InputError: see `for_grub`.
     """
     rest = " ".join(options)
     line = f"root={root} ro {rest}".rstrip()
@@ -59,19 +72,73 @@ def settle(plan: Plan, root: str, options: Sequence[str]) -> None:
         plan.write_text(KERNEL_INSTALL, f"{line}\n")
     for path in _EXTLINUX:
         _edit(plan, path, _APPEND, lambda before: " ".join([line, *_initramfs(before)]))
-    if not _SPECIAL.search(line):
-        for path in (GRUB, ALPINE):
-            _edit(plan, path, _SHELL, lambda _before: rest)
-        _edit(plan, ALPINE, _ALPINE_ROOT, lambda _before: root)
+    # What grub-mkconfig finds there it puts into GRUB's script as it is.
+    _edit(plan, GRUB, _SHELL, lambda before: _with_value(before, for_grub(options)))
+    _edit(plan, ALPINE, _SHELL, lambda before: _with_value(before, rest))
+    _edit(plan, ALPINE, _ALPINE_ROOT, lambda _before: root)
+
+
+def for_grub(options: Iterable[str]) -> str:
+    """Return options of the kernel as words of GRUB's script.
+
+    GRUB itself puts quotes around a word with spaces when it hands it to the kernel, and a backslash before
+    quotes and backslashes inside (grub-core/lib/cmdline.c).
+
+    Raises:
+        InputError: an option has such characters, or a quotation that does not end.
+    """
+    words = []
+    for option in options:
+        if _UNSAYABLE.search(option) or option.count('"') % 2:
+            raise InputError(
+                f"GRUB cannot hand {option!r} on to a kernel",
+                where="kernel_options",
+                hint="put a value with spaces in double quotes, and leave out other quotes and backslashes",
+            )
+        words += [grub_word(word.replace('"', "")) for word in _WORD.findall(option)]
+    return " ".join(words)
+
+
+def grub_word(text: str) -> str:
+    """Return a text as one word of GRUB's script; plain ones as they are, for pygrub knows no quotes."""
+    if _PLAIN.fullmatch(text):
+        return text
+    quoted = text.replace("'", "'\\''")
+    return f"'{quoted}'"
+
+
+def _value(word: str) -> str | None:
+    """Return what a word that `_SHELL` found is to the shell; None where that depends on other things."""
+    inner = word[1:-1]
+    if not word.startswith('"'):
+        return inner if word.startswith("'") else word
+    if re.search(r"(?<!\\)(?:\\\\)*[$`]", inner):
+        return None
+    return re.sub(r'\\([$`"\\\n])', lambda match: match.group(1).strip("\n"), inner)
+
+
+def _with_value(word: str, text: str) -> str:
+    """Return a word of the shell that is this text: the one that `_SHELL` found, or another."""
+    return word if _value(word) == text else '"' + re.sub(r'[$`"\\]', r"\\\g<0>", text) + '"'
+
+
+def _with_options(word: str, options: Sequence[str]) -> str:
+    """Return a word that `_SHELL` found with the options that it lacks, and all else as it is."""
+    quote = word[:1] if word[:1] in ("'", '"') else ""
+    inner = word[1:-1] if quote else word
+    missing = _missing(inner, options)
+    if not missing:
+        return word
+    quote = quote or '"'
+    return quote + " ".join([*([inner.rstrip()] if inner.strip() else []), *missing]) + quote
 
 
 def _lines(view: View) -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Yield each file with a command line, and how to find it there."""
+    """Yield each file with a command line as the kernel gets it, and how to find it there."""
     yield from ((path, _LINUX) for path in _MENUS)
     yield from ((path, _KERNEL) for path in _OLDER_MENUS)
     yield from ((path, _APPEND) for path in _EXTLINUX)
     yield from ((path, _OPTIONS) for path in _entries(view))
-    yield from ((path, _SHELL) for path in (GRUB, ALPINE))
     yield KERNEL_INSTALL, _WHOLE
 
 
@@ -103,4 +170,4 @@ def _initramfs(before: str) -> list[str]:
     return [word for word in before.split() if word.startswith("initrd=")]
 
 
-__all__ = ["ALPINE", "GRUB", "KERNEL_INSTALL", "add", "name", "settle"]
+__all__ = ["ALPINE", "GRUB", "KERNEL_INSTALL", "add", "for_grub", "grub_word", "name", "settle"]

@@ -79,7 +79,7 @@ def by_device(seen: Contents, root: Region, entries: Sequence[FstabEntry]) -> di
 
     They must all be of one disk: that of the root's device name, which must have the number of the root, or
     the first one where the root has no such name. Each partition must hold what its entry says, and no other
-    entry name it in a way that lasts. The root is never among them: no entry but its own may come to mean it.
+    entry name it in a way that lasts. The root is only meant where its own entry alone has that name.
     """
     matches = [(entry, _DEVICE.fullmatch(entry.source)) for entry in entries]
     named = [(entry, match.group(1), int(match.group(2))) for entry, match in matches if match]
@@ -90,11 +90,13 @@ def by_device(seen: Contents, root: Region, entries: Sequence[FstabEntry]) -> di
         return {}
     known = contents.names(seen)
     lasting = [known.get(fstab.normal_source(entry.source)) for entry in entries]
-    numbers = {region.partition: region for region in seen.regions if region not in (root, *lasting)}
+    numbers = {region.partition: region for region in seen.regions if region not in lasting}
+    found = [(entry, numbers[number]) for entry, _disk, number in named if number in numbers]
+    others = {entry.source for entry in entries if entry.path != "/"}
     return {
-        entry.source: numbers[number]
-        for entry, _disk, number in named
-        if number in numbers and _fits(entry.type, numbers[number].kind)
+        entry.source: region
+        for entry, region in found
+        if _fits(entry.type, region.kind) and (region is not root or entry.source not in others)
     }
 
 

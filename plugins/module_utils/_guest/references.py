@@ -4,7 +4,7 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""References to filesystems and partitions by UUID in a guest's files, which follow when these get new ones.
+"""References to filesystems and partitions in a guest's files, which follow when these get new identifiers or places.
 
 A UUID of 36 characters is one wherever it stands. Shorter identifiers, a FAT's serial number and the
 PARTUUID of a DOS table's partition, are only taken for one where a name says so.
@@ -42,6 +42,7 @@ _SUBVOLUMES = ("", "@/", "@rootfs/", "root/")
 _ENVIRONMENT = "grubenv"  # a block of fixed size, filled up with number signs (GRUB manual, "Environment block")
 _FILLING = "#"
 
+DEVICE = "DEVNAME"
 _UUID_LENGTH = 36
 _BEFORE = {
     "UUID": r"(?<![A-Za-z])UUID=[\"']?|/by-uuid/|fs[-_]uuid[^\n]*[\s\"']",
@@ -54,7 +55,8 @@ class Renaming:
     """An identifier that something got in place of another.
 
     Attributes:
-        kind: as blkid calls it: ``UUID`` of a filesystem, ``PARTUUID``, or ``PTUUID`` of the disk.
+        kind: as blkid calls it: ``UUID`` of a filesystem, ``PARTUUID``, or ``PTUUID`` of the disk. `DEVICE` for a
+            name like /dev/sda5, in whose place the UUID comes that the filesystem has in the source, see `follow`.
         role: what the partition is for, or ``disk``.
         number: of the partition; None for the disk.
     """
@@ -67,7 +69,13 @@ class Renaming:
 
 
 def follow(text: str, renamings: Sequence[Renaming]) -> str:
-    """Return a text with new identifiers in the place of old ones; where two had the same, the last one counts."""
+    """Return a text with new identifiers in the place of old ones; where two had the same, the last one counts.
+
+    Device names come first, so that their UUIDs follow, too.
+    """
+    for item in renamings:
+        if item.kind == DEVICE:
+            text = re.sub(rf"(?<![\w/.-]){re.escape(item.old)}(?![\w/.-])", item.new, text)
     everywhere = {
         item.old.lower(): item.new for item in renamings if item.kind in _BEFORE and len(item.old) == _UUID_LENGTH
     }
@@ -156,4 +164,4 @@ def _content(plan: Plan, path: str) -> bytes | None:
     return plan.read(real) if entry and entry.kind == "file" else None
 
 
-__all__ = ["BOOT_FILES", "Renaming", "follow", "follow_file", "follow_tree", "matching"]
+__all__ = ["BOOT_FILES", "DEVICE", "Renaming", "follow", "follow_file", "follow_tree", "matching"]

@@ -201,11 +201,32 @@ def locked(path: str) -> Iterator[None]:
     """Hold an image file for oneself while it is changed.
 
     Raises:
+        InputError: another process holds it, or keeps it as it is; or it is a link, which could be turned to another.
+    """
+    if os.path.islink(path):
+        raise InputError("it is a link", where=path, hint="give the path of the file that is to be changed")
+    with _held(path, os.O_RDWR | os.O_NOFOLLOW, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def kept(path: str) -> Iterator[None]:
+    """Let nobody hold an image file meanwhile; others can keep it, too.
+
+    That needs no right to write to it, and a link is followed, as by all that only read.
+
+    Raises:
         InputError: another process holds it.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    with _held(path, os.O_RDONLY, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _held(path: str, mode: int, lock: int) -> Iterator[None]:
+    descriptor = os.open(path, mode | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, lock | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
         raise InputError("another run is working on this file", where=path, hint="wait for it to end") from None
@@ -296,6 +317,7 @@ __all__ = [
     "data_extents",
     "identity",
     "insert_hole",
+    "kept",
     "locked",
     "new_file",
     "one_at_a_time",

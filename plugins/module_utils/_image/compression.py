@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bz2
 import os
+import re
 import typing as t
 import zlib
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ _GRAIN = 64 << 10  # a run of zeros this long, and aligned, becomes a hole
 _ZEROS = bytes(_GRAIN)
 
 _GZIP = 31  # zlib's wbits for gzip's header and checksum
-_XZ_MEMORY = 2 << 30  # the largest dictionary that xz's own levels need is 64 MiB; 1.5 GiB is allowed
+_MEMORY = 2 << 30  # xz's own levels need 64 MiB, its format allows 1.5 GiB; zstd's --long=31 needs 2 GiB
 ENDINGS = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "zstd": ".zst"}
 
 
@@ -57,7 +58,7 @@ def unpack(runner: Runner, path: str, compression: str, target: str, maximum: in
 
     Raises:
         DamagedImageError: it is cut short, or its checksum is wrong.
-        UnsafeImageError: it unpacks to more than `maximum` bytes.
+        UnsafeImageError: it unpacks to more than `maximum` bytes, or needs too much memory.
     """
     if compression == "gzip":
         _decode(runner.progress, path, target, maximum, compression, lambda: zlib.decompressobj(wbits=_GZIP))
@@ -132,13 +133,24 @@ def _unpack_with_tool(runner: Runner, path: str, compression: str, target: str, 
     limits = replace(TRANSFORM, file_size=maximum)
     try:
         if compression == "zstd":
-            argv = ["zstd", "-q", "-d", "-f", "--sparse", "-o", target, "--", os.path.abspath(path)]
+            memory = f"--memory={_MEMORY >> 20}MB"
+            argv = ["zstd", "-q", "-d", "-f", memory, "--sparse", "-o", target, "--", os.path.abspath(path)]
             runner.run(argv, limits=limits, watch=runner.progress.from_input("unpacking", path))
         else:
             _unpack_xz(runner, path, target, limits)
     except FileSizeError as error:
         raise _too_large(path, maximum) from error
     except ToolError as error:
+        if re.search("too much memory|memory usage limit", error.found, re.IGNORECASE):
+            raise UnsafeImageError(
+                f"{compression} needs more than {_MEMORY >> 20} MiB of memory to unpack it",
+                where=path,
+                hint="pack it anew with a smaller window or dictionary",
+            ) from error
+        if re.search("(?:not enough|cannot allocate) memory", error.found, re.IGNORECASE):
+            raise ToolError(
+                f"{compression} got too little memory to unpack it", where=path, hint="raise limits: memory"
+            ) from error
         raise DamagedImageError(
             f"the {compression} data is damaged or ends too early ({error.found})",
             where=path,
@@ -151,7 +163,7 @@ def _unpack_xz(runner: Runner, path: str, target: str, limits: Limits) -> None:
     link = f"{target}.xz"
     os.symlink(os.path.abspath(path), link)
     try:
-        argv = ["xz", "-d", "-k", "-f", "-q", "-T0", f"--memlimit-decompress={_XZ_MEMORY}", "--", link]
+        argv = ["xz", "-d", "-k", "-f", "-q", "-T0", f"--memlimit-decompress={_MEMORY}", "--", link]
         runner.run(argv, limits=limits, watch=runner.progress.from_input("unpacking", path))
         os.chmod(target, 0o600)  # it copied those of the source
     finally:

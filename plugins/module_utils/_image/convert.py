@@ -29,7 +29,7 @@ from ansible_collections.voc.cluster.plugins.module_utils._image import (
     safety,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
-from ansible_collections.voc.cluster.plugins.module_utils._image.probe import Probe, probe
+from ansible_collections.voc.cluster.plugins.module_utils._image.probe import SECTOR, Probe, probe
 
 MAX_VIRTUAL_SIZE = 16 << 40
 
@@ -112,6 +112,7 @@ def _convert(runner: Runner, plain: Source, partial: str, output: Output, path: 
     if plain.probe.container != output.format or output.format != "raw":
         with _checked(runner, plain, path):
             _qemu_convert(runner, plain, partial, output)
+        _require_whole(plain, partial, output, path)
     elif plain.path == path:
         _copy(runner, plain.path, partial)
     else:
@@ -193,13 +194,38 @@ def _qemu_convert(runner: Runner, source: Source, target: str, output: Output) -
     runner.run(
         [
             *("qemu-img", "convert", "-p", *flags),
-            *("-f", formats.FORMATS[str(source.probe.container)].driver),
             *("-O", formats.FORMATS[output.format].driver, *(["-o", options] if options else [])),
-            *(os.path.abspath(source.path), os.path.abspath(target)),
+            *(*_read_as(source), os.path.abspath(target)),
         ],
         limits=TRANSFORM,
         watch=runner.progress.from_qemu("converting"),
     )
+
+
+def _read_as(source: Source) -> tuple[str, ...]:
+    """Return the words that name an image and its format to qemu-img."""
+    known, path = formats.FORMATS[str(source.probe.container)], os.path.abspath(source.path)
+    if not known.reading:
+        return "-f", known.driver, path
+    name = path.replace(",", ",,")  # a comma ends a value (man 1 qemu, "OPTIONS")
+    return "--image-opts", ",".join(
+        [f"driver={known.driver}", *known.reading, f"file.driver=file,file.filename={name}"]
+    )
+
+
+def _require_whole(source: Source, made: str, output: Output, where: str) -> None:
+    """Refuse what qemu-img made if its disk is of another size; QEMU counts in sectors.
+
+    Raises:
+        DamagedImageError: with both sizes.
+    """
+    size, expected = formats.virtual_size(output.format, made), source.virtual_size or 0
+    if not expected <= size < expected + SECTOR:
+        raise DamagedImageError(
+            f"the {source.probe.container} image has a disk of {expected} bytes, but qemu-img reads {size}",
+            where=where,
+            hint="convert it to raw or qcow2 where it was made",
+        )
 
 
 __all__ = ["MAX_VIRTUAL_SIZE", "Source", "convert", "examine"]

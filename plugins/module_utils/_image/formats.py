@@ -41,12 +41,14 @@ class Format:
         virtual_size: returns what the guest sees, in bytes, or refuses the image.
         subformats: the kinds of output, the default one first.
         checked: whether qemu-img can check its consistency.
+        reading: options with which QEMU reads it as we do.
     """
 
     driver: str
     virtual_size: Callable[[t.BinaryIO, str], int]
     subformats: tuple[str, ...] = ()
     checked: bool = False
+    reading: tuple[str, ...] = ()
 
 
 def read_at(file: t.BinaryIO, offset: int, length: int, path: str) -> bytes:
@@ -271,7 +273,8 @@ FORMATS = {
     "qcow2": Format("qcow2", _qcow2_size, checked=True),
     "vmdk": Format("vmdk", _vmdk_size, _VMDK_TYPES, checked=True),
     "vdi": Format("vdi", _vdi_size, checked=True),
-    "vhd": Format("vpc", _vhd_size, ("dynamic", "fixed")),
+    # QEMU would take the size from the footer's geometry, which is rounded down, unless it knows the creator.
+    "vhd": Format("vpc", _vhd_size, ("dynamic", "fixed"), reading=("force_size_calc=current_size",)),
     "vhdx": Format("vhdx", _vhdx_size, ("dynamic", "fixed"), checked=True),
 }
 

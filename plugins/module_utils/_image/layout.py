@@ -18,8 +18,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import ImageError, InputError, SpaceError
-from ansible_collections.voc.cluster.plugins.module_utils._guest.references import Renaming
+from ansible_collections.voc.cluster.plugins.module_utils._errors import (
+    GuestError,
+    ImageError,
+    InputError,
+    SpaceError,
+)
+from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab, places, tree
+from ansible_collections.voc.cluster.plugins.module_utils._guest.references import DEVICE, Renaming
 from ansible_collections.voc.cluster.plugins.module_utils._guest.root import find as find_root
 from ansible_collections.voc.cluster.plugins.module_utils._image import (
     blocks,
@@ -103,11 +109,14 @@ class Plan:
 
     Attributes:
         pieces: what its partitions are made of, in the table's order; the root is the last.
+        seen, seen_root: what is in the source, and where its root filesystem is.
         identities: of the source and all other files, when they were looked at.
         renamings: the identifiers that are to become others.
     """
 
     source: str
+    seen: Contents
+    seen_root: Region
     disk_size: int
     table: partitions.Table
     pieces: tuple[Piece, ...]
@@ -119,6 +128,21 @@ class Plan:
     def root(self) -> Partition:
         """The partition of the root filesystem."""
         return self.table.partitions[-1]
+
+    @property
+    def kept(self) -> list[renewal.Kept]:
+        """What the partitions continue, in the table's order."""
+        return [renewal.Kept(piece.wish.role, piece.wish.like, piece.filesystem) for piece in self.pieces]
+
+    @property
+    def renumbers(self) -> bool:
+        """Whether a partition of the source gets another number."""
+        return renewal.are_renumbered(self.kept, self.table.partitions)
+
+    @property
+    def follows(self) -> bool:
+        """Whether references in files have to follow."""
+        return bool(self.renamings) or self.renumbers
 
 
 def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DEFAULTS) -> Plan:
@@ -156,11 +180,9 @@ def plan(runner: Runner, source: str, wanted: int | None, options: Options = _DE
         error.where = source
         raise
     resize.require_possible(found, table.length(table.partitions[-1]), source)
-    renamings: tuple[Renaming, ...] = ()
-    if options.new_uuids:
-        kept = [renewal.Kept(piece.wish.role, piece.wish.like, piece.filesystem) for piece in pieces]
-        table, renamings = renewal.plan(seen.table, table, kept)
-    return Plan(source, disk_size, table, pieces, found, identities, renamings)
+    planned = Plan(source, seen, root, disk_size, table, pieces, found, identities)
+    table, renamings = renewal.plan(seen.table, table, planned.kept, new_uuids=options.new_uuids)
+    return replace(planned, table=table, renamings=renamings)
 
 
 def _before_root(seen: Contents, root: Region, label: str, sector_size: int, esp: int | None) -> Iterator[Piece]:
@@ -292,13 +314,13 @@ def build(runner: Runner, planned: Plan, target: str, finish: Callable[[str], No
         for piece, part in zip(planned.pieces[:-1], planned.table.partitions):
             volume = Volume(partial, planned.table.offset(part), planned.table.length(part))
             _fill(runner, piece, volume, planned.table.sector_size)
-            if planned.renamings and piece.filesystem and piece.filesystem.is_ext:
+            if planned.follows and piece.filesystem and piece.filesystem.is_ext:
                 filesystems.check(runner, volume, where=piece.source.path if piece.source else None)
             renewal.renew(runner, volume, piece.filesystem, part.number, planned.renamings)
         for path, identity in planned.identities.items():
             blocks.require_unchanged(path, identity)
         partitions.write(partial, planned.table)
-        if planned.renamings:
+        if planned.follows:
             _follow(runner, planned, partial)
         if finish:
             finish(partial)
@@ -308,9 +330,30 @@ def build(runner: Runner, planned: Plan, target: str, finish: Callable[[str], No
 
 def _follow(runner: Runner, planned: Plan, disk: str) -> None:
     """Let the references in the files of all partitions follow."""
+    renamings = [*_device_names(runner, planned, disk), *planned.renamings]
     for piece, part in zip(planned.pieces, planned.table.partitions):
         volume = Volume(disk, planned.table.offset(part), planned.table.length(part))
-        renewal.follow(runner, volume, piece.filesystem, piece.wish.role, planned.renamings)
+        renewal.follow(runner, volume, piece.filesystem, piece.wish.role, renamings)
+
+
+def _device_names(runner: Runner, planned: Plan, disk: str) -> Iterator[Renaming]:
+    """Yield what comes in place of another machine's names, like /dev/sda5, where numbers change.
+
+    Only the source's table tells what they mean.
+    """
+    if not planned.renumbers:
+        return
+    root = Volume(disk, planned.table.offset(planned.root), planned.table.length(planned.root))
+    try:
+        with renewal.opened(runner, root, planned.filesystem) as files:
+            entries = fstab.parse(tree.read_text(files, fstab.PATH) or "")
+    except GuestError:  # no way leads to one
+        return
+    kept = zip(planned.kept, planned.table.partitions)
+    now = {item.partition.number: (item.role, part.number) for item, part in kept if item.partition}
+    for name, region in places.by_device(planned.seen, planned.seen_root, entries).items():
+        if region.filesystem and region.filesystem.uuid and region.partition in now:
+            yield Renaming(DEVICE, *now[region.partition], name, f"UUID={region.filesystem.uuid}")
 
 
 def _fill(runner: Runner, piece: Piece, target: Volume, sector_size: int) -> None:

@@ -85,15 +85,21 @@ class Output:
 
 
 def from_options(options: dict[str, t.Any]) -> Output:
-    """Return what a module's options, by `ARGUMENT_SPEC`, ask for."""
+    """Return what a module's options, by `ARGUMENT_SPEC`, ask for.
+
+    Raises:
+        InputError: the format has no such subformat.
+    """
     qcow2 = options["qcow2"] or {}
-    return Output(
+    wanted = Output(
         format=options["format"],
         subformat=options["subformat"],
         compress=options["compress"],
         compression=options["compression"],
         qcow2=tuple((name, qcow2[name]) for name in _QCOW2_OPTIONS if qcow2.get(name)),
     )
+    tuple(wanted.qemu_options())
+    return wanted
 
 
 __all__ = ["ARGUMENT_SPEC", "Output", "from_options"]

@@ -155,7 +155,11 @@ def validate(table: Table, disk_size: int, path: str) -> None:
     plain = [part for part in table.partitions if not part.is_container]
     for part in table.partitions:
         if part.start < 1 or part.size < 1 or part.start + part.size > sectors:
-            raise DamagedImageError(f"partition {part.number} lies outside the disk", where=path)
+            raise DamagedImageError(
+                f"partition {part.number} lies outside the disk",
+                where=path,
+                hint="fetch the image again, if it is cut short",
+            )
         if table.label == "dos" and part.type == _PROTECTIVE:
             raise DamagedImageError("its GPT is damaged", where=path)
     ordered = sorted(plain, key=lambda part: part.start)

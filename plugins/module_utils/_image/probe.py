@@ -110,7 +110,8 @@ def has_partition_table(sector: bytes, sectors: int) -> bool:
 
     The signature alone proves nothing: boot code inside a filesystem carries
     it too. So the four entries must make sense as well, which machine code in
-    their place practically never does.
+    their place practically never does. One partition at least begins in the
+    image; of one that was cut short, others may begin behind its end.
 
     Args:
         sector: the first 512 bytes.
@@ -118,17 +119,17 @@ def has_partition_table(sector: bytes, sectors: int) -> bool:
     """
     if len(sector) < SECTOR or sector[510:512] != b"\x55\xaa":
         return False
-    used = 0
+    inside = 0
     for index in range(4):
         status, kind, start, length = struct.unpack_from("<B3xB3xII", sector, 446 + 16 * index)
         if status not in (0x00, 0x80):
             return False
         if kind == 0:
             continue
-        if start == 0 or length == 0 or start >= sectors:
+        if start == 0 or length == 0:
             return False
-        used += 1
-    return used > 0
+        inside += start < sectors
+    return inside > 0
 
 
 __all__ = ["SECTOR", "Probe", "compression_of", "container_of", "has_partition_table", "probe"]

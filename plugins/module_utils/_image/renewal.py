@@ -4,7 +4,10 @@
 #
 # This module util is PRIVATE to the collection: it may change without notice.
 
-"""New identifiers for a disk, its partitions and what is in them, so that copies of one image can be told apart."""
+"""New identifiers for a disk, its partitions and what is in them, and the references to them, which follow.
+
+All get some so that copies of one image can be told apart; a few because another table cannot keep theirs.
+"""
 
 from __future__ import annotations
 
@@ -50,43 +53,68 @@ class Kept:
     filesystem: Filesystem | None
 
 
-def plan(old: Table | None, table: Table, kept: Sequence[Kept]) -> tuple[Table, tuple[Renaming, ...]]:
-    """Return a table with new identifiers, and what was renamed on the disk.
+def plan(
+    old: Table | None, table: Table, kept: Sequence[Kept], *, new_uuids: bool
+) -> tuple[Table, tuple[Renaming, ...]]:
+    """Return a table with its identifiers, and what was renamed on the disk.
 
     Args:
         old: the source's table, if it has one.
         table: the new one, its partitions in the order of `kept`.
+        new_uuids: whether all gets new identifiers, or only what cannot keep its own.
 
     Raises:
-        InputError: only root can do that to one of the filesystems.
+        InputError: only root can let the references in one of the filesystems follow.
     """
+    new = _renewed(table) if new_uuids else _completed(table)
+    renamings = tuple(_renamings(old, new, kept, new_uuids=new_uuids))
+    if renamings or are_renumbered(kept, new.partitions):
+        _require_followable(kept, "new_uuids" if new_uuids else "table")
+    return new, renamings
+
+
+def are_renumbered(kept: Sequence[Kept], parts: Sequence[Partition]) -> bool:
+    """Say whether a partition got another number than the one that it continues."""
+    return any(item.partition and item.partition.number != part.number for item, part in zip(kept, parts))
+
+
+def _require_followable(kept: Sequence[Kept], option: str) -> None:
     for item in kept:
         if item.filesystem and item.filesystem.type in _BY_MOUNT and os.geteuid() != 0:
             raise InputError(
                 f"the references in an {item.filesystem.type} filesystem can only follow in a mount, which needs root",
-                where="new_uuids",
-                hint="run the builder as root, or let the image keep its UUIDs",
+                where=option,
+                hint="run the builder as root, or let the image keep its UUIDs and its table",
             )
-    new = _renewed(table)
-    return new, tuple(_renamings(old, new, kept))
 
 
 def _renewed(table: Table) -> Table:
     if table.label == "dos":
         return replace(table, id=f"0x{secrets.randbelow((1 << 32) - 1) + 1:08x}")
-    parts = tuple(replace(part, uuid=str(uuid.uuid4()).upper()) for part in table.partitions)
-    return replace(table, id=str(uuid.uuid4()).upper(), partitions=parts)
+    return _completed(replace(table, id=None, partitions=tuple(replace(part, uuid=None) for part in table.partitions)))
 
 
-def _renamings(old: Table | None, new: Table, kept: Sequence[Kept]) -> Iterator[Renaming]:
-    if old and old.id and new.id:
+def _completed(table: Table) -> Table:
+    """Return a table all of whose identifiers are known."""
+    if table.label == "dos":
+        return table if table.id else _renewed(table)
+    parts = tuple(replace(part, uuid=part.uuid or _guid()) for part in table.partitions)
+    return replace(table, id=table.id or _guid(), partitions=parts)
+
+
+def _guid() -> str:
+    return str(uuid.uuid4()).upper()
+
+
+def _renamings(old: Table | None, new: Table, kept: Sequence[Kept], *, new_uuids: bool) -> Iterator[Renaming]:
+    if old and old.id and new.id and _plain(old.id) != _plain(new.id):
         yield Renaming("PTUUID", "disk", None, _plain(old.id), _plain(new.id))
     for item, part in zip(kept, new.partitions):
         before = _partition_uuid(old, item.partition) if old and item.partition else None
         after = _partition_uuid(new, part)
-        if before and after:
+        if before and after and before != after:
             yield Renaming("PARTUUID", item.role, part.number, before, after)
-        fresh = _fresh(item.filesystem)
+        fresh = _fresh(item.filesystem) if new_uuids else None
         if item.filesystem and item.filesystem.uuid and fresh:
             yield Renaming("UUID", item.role, part.number, item.filesystem.uuid, fresh)
 
@@ -167,14 +195,15 @@ def follow(runner: Runner, volume: Volume, found: Filesystem | None, role: str, 
     if found is None:
         return
     if found.is_ext or found.type in _BY_MOUNT:
-        with _opened(runner, volume, found) as files:
+        with opened(runner, volume, found) as files:
             references.follow_tree(files, renamings, subvolumes=found.type == "btrfs")
     elif found.type == "vfat" and role == "esp" and _is_sound_fat(volume):
         _follow_in_fat(runner, volume, renamings)
 
 
 @contextmanager
-def _opened(runner: Runner, volume: Volume, found: Filesystem) -> Iterator[GuestTree]:
+def opened(runner: Runner, volume: Volume, found: Filesystem) -> Iterator[GuestTree]:
+    """Give the files of one filesystem; those of xfs and btrfs need root."""
     if found.is_ext:
         with ExtTree(runner, volume) as files:
             yield files
@@ -203,4 +232,4 @@ def _follow_in_fat(runner: Runner, volume: Volume, renamings: Sequence[Renaming]
             esp.write(runner, volume, path, followed)
 
 
-__all__ = ["Kept", "follow", "plan", "renew"]
+__all__ = ["Kept", "are_renumbered", "follow", "opened", "plan", "renew"]

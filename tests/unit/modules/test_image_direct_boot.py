@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.voc.cluster.plugins.module_utils._image import blocks
 from ansible_collections.voc.cluster.tests.unit.images import UUID, make_disk, make_ext, plant
 from ansible_collections.voc.cluster.tests.unit.modules.run_module import run_module
 
@@ -52,6 +53,20 @@ def test_the_kernel_is_copied_out_once(
     assert run_module("image_direct_boot", capsys, **options)["written"] == ["vmlinuz"]
     assert (out / "vmlinuz").read_bytes() == b"kernel"
     assert image.read_bytes() == before
+
+
+def test_an_image_that_nobody_may_write_to_is_read(
+    part: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with blocks.kept(str(part)):  # another one reads it, too
+        part.chmod(0o444)
+        link = tmp_path / "link"
+        link.symlink_to(part)
+        options = {"dest": str(tmp_path / "out"), "drivers": ["xen_blkfront"]}
+        assert run_module("image_direct_boot", capsys, image=str(link), **options)["changed"]
+    with blocks.locked(str(part)):
+        result = run_module("image_direct_boot", capsys, image=str(link), **options)
+    assert result["msg"].startswith(f"{link}: another run is working on this file")
 
 
 def test_a_kernel_without_a_driver_is_refused(part: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.voc.cluster.plugins.module_utils._image import blocks
 from ansible_collections.voc.cluster.tests.unit.images import (
     MIB,
     UUID,
     assert_clean,
     debugfs,
+    make_disk,
     make_ext,
     make_xfs_head,
     plant,
@@ -67,6 +69,24 @@ def test_check_mode_tells_what_gets_new_identifiers_but_not_which(
     assert (again["changed"], again["uuid"], again["renamed"]) == (False, done["uuid"], [])
 
 
+def test_another_table_gives_partitions_another_identifier_and_filesystems_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_disk(tmp_path / "source", make_ext(tmp_path / "part"))
+    options = {"src": str(source), "dest": str(tmp_path / "disk"), "table": "gpt"}
+    told = run_module("image_layout", capsys, check=True, **options)
+    assert told["uuid"] == UUID
+    assert [(item["kind"], item["role"], item["new"]) for item in told["renamed"]] == [
+        ("PTUUID", "disk", None),
+        ("PARTUUID", "root", None),
+    ]
+    done = run_module("image_layout", capsys, **options)
+    assert done["uuid"] == UUID
+    seen = run_module("image_info", capsys, path=str(tmp_path / "disk"))
+    _disk, part = (item["new"] for item in done["renamed"])
+    assert part in [each["uuid"].lower() for each in seen["partition_table"]["partitions"]]
+
+
 def test_bad_input_names_what_the_user_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = make_ext(tmp_path / "part")
     options = {"src": str(source), "src_name": "/srv/vo.img.gz", "dest": str(tmp_path / "disk")}
@@ -76,6 +96,56 @@ def test_bad_input_names_what_the_user_knows(tmp_path: Path, capsys: pytest.Capt
     result = run_module("image_layout", capsys, **options, esp="1M")
     assert result["msg"].startswith("an EFI system partition of 1048576 bytes is too small")
     assert not (tmp_path / "disk").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"partitions": [{"type": "swap", "size": "0"}]}, "partitions: size: '0' is too small; give 1048576 bytes at"),
+        (
+            {"partitions": [{"type": "swap", "size": "1K"}]},
+            "partitions: size: '1K' is too small; give 1048576 bytes at",
+        ),
+        ({"partitions": [{"type": "swap", "size": "-1G"}]}, "partitions: size: '-1G' is"),
+        (
+            {"size": "17179869184T", "table": "gpt"},
+            "size: '17179869184T' is too large; give 9223372036854775807 bytes at",
+        ),
+        ({"size": "17179869184T", "table": "dos"}, "size: '17179869184T' is too large"),
+        ({"partitions": [{"type": "swap", "size": "17179869184T"}]}, "partitions: size: '17179869184T' is too large"),
+    ],
+)
+def test_a_size_that_cannot_be_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: dict[str, object], message: str
+) -> None:
+    source, dest = make_ext(tmp_path / "part"), tmp_path / "disk"
+    for check in (True, False):
+        result = run_module("image_layout", capsys, check=check, src=str(source), dest=str(dest), **options)
+        assert result["failed"]
+        assert result["msg"].startswith(message)
+    assert not dest.exists()
+
+
+@pytest.mark.parametrize("size", ["7E", "8191P"])
+def test_a_disk_that_no_filesystem_can_hold_is_refused_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], size: str
+) -> None:
+    source, dest = make_ext(tmp_path / "part"), tmp_path / "disk"
+    result = run_module("image_layout", capsys, src=str(source), dest=str(dest), size=size, table="gpt")
+    assert result["failed"]
+    assert str(tmp_path) in result["msg"]
+    assert not dest.exists()
+
+
+def test_a_disk_that_another_run_works_on_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dest = make_disk(tmp_path / "disk", make_ext(tmp_path / "part"))
+    before = dest.read_bytes()
+    options = {"src": str(tmp_path / "part"), "dest": str(dest), "force": True}
+    with blocks.locked(str(dest)):
+        result = run_module("image_layout", capsys, **options)
+    assert result["msg"].startswith(f"{dest}: another run is working on this file")
+    assert dest.read_bytes() == before
+    assert run_module("image_layout", capsys, **options)["changed"]
 
 
 def test_sectors_of_4096_bytes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

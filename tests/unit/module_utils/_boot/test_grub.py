@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -147,6 +148,15 @@ def test_a_configuration_boots_every_kernel_by_its_uuid(tmp_path: Path) -> None:
     assert "menuentry 'Debian GNU/Linux 13, Linux 6.1.0' {" in text
     assert f"linux /boot/vmlinuz-6.1.0 root=UUID={UUID} ro quiet\n" in text
     assert "initrd /boot/initrd.img-5.10\n" in text
+
+
+@pytest.mark.parametrize("option", ["a=1;reboot", "b={x", "memmap=4G$12G", "}", "c=`d`", "e=#", 'f="g h"'])
+def test_an_option_of_the_kernel_is_one_word_of_the_script(option: str, tmp_path: Path) -> None:
+    text = grub.config([KERNEL], grub.Home(UUID), f"ro {option} quiet", "Debian")
+    _check_syntax(text, tmp_path)
+    (line,) = (line for line in text.splitlines() if line.startswith("  linux "))
+    # Single quotes mean to a shell what they mean to GRUB.
+    assert shlex.split(line)[2:] == ["ro", option.replace('"', ""), "quiet"]
 
 
 def test_paths_are_those_of_the_filesystem_that_grub_sees(loader: BootLoader) -> None:

@@ -144,3 +144,13 @@ def test_more_homes_than_are_looked_at_are_told() -> None:
     passwd = "".join(f"u{number}:x:{number}:1::/home/u{number}:/bin/sh\n" for number in range(10_001))
     guest = MemoryTree({"/etc/passwd": passwd})
     assert _unsearched(guest)[:2] == (set(), ["/: more than 10000 home directories"])
+
+
+def test_an_image_full_of_secrets_ends_the_search_and_is_told() -> None:
+    many = b"".join(b"-----BEGIN PRIVATE KEY-----%d-----END PRIVATE KEY-----\n" % number for number in range(2000))
+    guest = MemoryTree({f"/etc/{number}": many for number in range(100)})
+    found = leftovers.find(guest)
+    assert len(found) < 100_000
+    assert [(one.path, one.note) for one in found if one.kind == leftovers.NOT_SEARCHED] == [
+        ("/", "more than 10000 secrets")
+    ]

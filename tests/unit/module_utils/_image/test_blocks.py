@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -139,6 +142,42 @@ def test_a_second_holder_of_an_image_is_refused(tmp_path: Path) -> None:
         pytest.fail("two hold it")
     with blocks.locked(str(path)):
         pass
+
+
+def test_several_can_keep_an_image_that_nobody_then_holds(tmp_path: Path) -> None:
+    path, link = tmp_path / "a", tmp_path / "link"
+    path.touch()
+    link.symlink_to("a")
+    refused = pytest.raises(InputError, match="another run")
+    with blocks.kept(str(path)), blocks.kept(str(link)), refused, blocks.locked(str(path)):
+        pytest.fail("it is held")
+    with blocks.locked(str(path)), refused, blocks.kept(str(link)):
+        pytest.fail("it is kept")
+    with pytest.raises(InputError, match="link: it is a link; give the path of the file"), blocks.locked(str(link)):
+        pytest.fail("it is held")
+
+
+@contextmanager
+def nobody_special() -> Iterator[None]:
+    """Have the rights of an ordinary user, also where the tests run as root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(54321)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_who_may_only_read_an_image_can_keep_it() -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        os.fchmod(file.fileno(), 0o444)
+        with nobody_special():
+            with blocks.kept(file.name):
+                pass
+            with pytest.raises(PermissionError), blocks.locked(file.name):
+                pytest.fail("it is held")
 
 
 def test_files_and_folders_can_be_synced(tmp_path: Path) -> None:

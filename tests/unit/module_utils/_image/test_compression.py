@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from ansible_collections.voc.cluster.plugins.module_utils._commands import Runne
 from ansible_collections.voc.cluster.plugins.module_utils._errors import (
     DamagedImageError,
     ImageError,
+    ToolError,
     UnsafeImageError,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._image import compression
 from ansible_collections.voc.cluster.plugins.module_utils._image.probe import probe
+from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 from ansible_collections.voc.cluster.tests.unit.images import MIB
 
 KINDS = list(compression.ENDINGS)
@@ -43,6 +46,27 @@ def test_content_survives_and_zeros_become_holes(kind: str, runner: Runner, tmp_
     assert target.read_bytes() == content
     assert target.stat().st_blocks * 512 < 2 * MIB
     assert sorted(os.listdir(tmp_path)) == ["a b'", "out"]
+
+
+def _with_a_long_window(path: Path, content: bytes) -> Path:
+    """Pack as zstd does when it may look back 2 GiB and does not know how much will come."""
+    with path.open("wb") as file:
+        subprocess.run(["zstd", "-q", "-c", "--long=31"], input=content, stdout=file, check=True)
+    return path
+
+
+def test_the_longest_window_of_zstd_is_no_damage(runner: Runner, tmp_path: Path) -> None:
+    content = os.urandom(100_000)
+    assert _unpack(runner, "zstd", _with_a_long_window(tmp_path / "a", content)).read_bytes() == content
+
+
+def test_too_little_memory_is_no_damage(tmp_path: Path) -> None:
+    class Small(PopenRunner):
+        def execute(self, argv, limits, *others):
+            return super().execute(argv, replace(limits, memory=1 << 30), *others)
+
+    with pytest.raises(ToolError, match=r"a: zstd got too little memory to unpack it; raise limits: memory"):
+        _unpack(Small(), "zstd", _with_a_long_window(tmp_path / "a", b"content"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,9 +121,9 @@ def test_a_bomb_is_stopped_at_the_maximum(kind: str, runner: Runner, tmp_path: P
 
 def test_a_window_that_needs_much_memory_is_refused(runner: Runner, tmp_path: Path) -> None:
     path = tmp_path / "a"
-    # A frame that asks for a window of 2 GiB: no single segment, exponent 21.
-    path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes([0x00, 21 << 3]) + b"\x01\x00\x00")
-    with pytest.raises(DamagedImageError, match="zstd data is damaged"):
+    # A frame that asks for a window of 2.25 GiB: no single segment, exponent 21, an eighth of it more.
+    path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes([0x00, (21 << 3) + 1]) + b"\x01\x00\x00")
+    with pytest.raises(UnsafeImageError, match="zstd needs more than 2048 MiB of memory to unpack it; pack it anew"):
         _unpack(runner, "zstd", path)
 
 

@@ -21,7 +21,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._errors import (
 from ansible_collections.voc.cluster.plugins.module_utils._image import convert, formats
 from ansible_collections.voc.cluster.plugins.module_utils._image.output import Output
 from ansible_collections.voc.cluster.plugins.module_utils._image.probe import probe
+from ansible_collections.voc.cluster.plugins.plugin_utils._commands import PopenRunner
 from ansible_collections.voc.cluster.tests.unit.images import MIB, tool
+from ansible_collections.voc.cluster.tests.unit.runners import plain
 
 KINDS = [(name, subformat) for name, known in formats.FORMATS.items() for subformat in (known.subformats or (None,))]
 SIZE = 8 * MIB + 512  # no whole cluster, block or cylinder
@@ -160,6 +162,45 @@ def test_a_vhd_with_a_wrong_checksum_is_refused(images, tmp_path: Path) -> None:
     path = _patched(images["vhd", "fixed"], tmp_path / "a", -512 + 48, struct.pack(">Q", 1 << 50))
     with pytest.raises(DamagedImageError, match="wrong checksum"):
         formats.virtual_size("vhd", path)
+
+
+def _by_another(source: Path, path: Path, creator: bytes) -> Path:
+    """Make a VHD as another program than QEMU would: its geometry says less than the whole size."""
+    content = bytearray(source.read_bytes())
+    for place in range(0, len(content), 512):
+        if content[place : place + 8] == b"conectix":
+            struct.pack_into("4s", content, place + 28, creator)
+            struct.pack_into(">HBB", content, place + 56, SIZE // 512 // (4 * 17), 4, 17)
+            struct.pack_into(">I", content, place + 64, 0)
+            struct.pack_into(">I", content, place + 64, ~sum(content[place : place + 512]) & 0xFFFFFFFF)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("creator", [b"vbox", b"vpc ", b"win ", b"tap\0", b"qem2", b"\0\0\0\0"])
+@pytest.mark.parametrize("subformat", formats.FORMATS["vhd"].subformats)
+@pytest.mark.parametrize("target", ["raw", "qcow2"])
+def test_a_vhd_of_any_creator_keeps_its_end(
+    images, raw: Path, runner: Runner, tmp_path: Path, subformat: str, creator: bytes, target: str
+) -> None:
+    path = _by_another(images["vhd", subformat], tmp_path / "a,b=c", creator)
+    convert.convert(runner, str(path), str(tmp_path / "out"), Output(target))
+    if target != "raw":
+        convert.convert(runner, str(tmp_path / "out"), str(tmp_path / "raw"), Output())
+    assert (tmp_path / ("out" if target == "raw" else "raw")).read_bytes() == raw.read_bytes()
+
+
+def test_a_disk_of_which_qemu_reads_less_is_refused(images, tmp_path: Path) -> None:
+    class Short(PopenRunner):
+        def execute(self, argv, *others):
+            words = [word.replace("=current_size", "=chs") for word in plain(argv)]
+            return super().execute(words, *others)
+
+    path = _by_another(images["vhd", "fixed"], tmp_path / "a", b"vbox")
+    with pytest.raises(DamagedImageError, match=f"has a disk of {SIZE} bytes, but qemu-img reads 8355840") as caught:
+        convert.convert(Short(), str(path), str(tmp_path / "out"), Output())
+    assert caught.value.where == str(path)
+    assert os.listdir(tmp_path) == ["a"]
 
 
 def test_a_vhdx_that_was_not_closed_is_refused(images, tmp_path: Path) -> None:

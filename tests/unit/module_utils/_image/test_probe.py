@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
+from ansible_collections.voc.cluster.plugins.module_utils._errors import DamagedImageError, InputError
+from ansible_collections.voc.cluster.plugins.module_utils._image import contents
 from ansible_collections.voc.cluster.plugins.module_utils._image.probe import (
     container_of,
     has_partition_table,
@@ -134,6 +135,17 @@ def test_boot_code_inside_a_partition_is_no_partition_table(tmp_path: Path) -> N
     assert not has_partition_table(sector, path.stat().st_size // 512)
 
 
+@pytest.mark.parametrize("kept", [3, 5, 7])
+def test_a_disk_that_was_cut_short_is_one(kept: int, tmp_path: Path) -> None:
+    path = tmp_path / "disk"
+    path.touch()
+    os.truncate(path, 8 * MIB)
+    tool("sfdisk", "-q", "--no-reread", path, data=b"label: dos\n2048,4096\n,6144\n,\n")
+    os.truncate(path, kept * MIB)
+    with pytest.raises(DamagedImageError, match=r"partition [23] lies outside the disk; fetch the image again"):
+        contents.look(str(path))
+
+
 @pytest.mark.parametrize("cut", [0, 446, 511])
 def test_a_short_sector_has_no_table(cut: int, tmp_path: Path) -> None:
     disk = make_disk(tmp_path / "disk", make_ext(tmp_path / "part", size=MIB))
@@ -148,9 +160,10 @@ def test_any_sector_is_judged(sector: bytes, sectors: int) -> None:
 
 
 @given(st.binary(min_size=64, max_size=64), st.integers(0, 1 << 33))
-def test_entries_that_begin_outside_the_disk_make_no_table(entries: bytes, sectors: int) -> None:
+def test_entries_that_all_begin_outside_the_disk_make_no_table(entries: bytes, sectors: int) -> None:
     sector = bytes(446) + entries + b"\x55\xaa"
     if has_partition_table(sector, sectors):
         starts = [int.from_bytes(entries[at + 8 : at + 12], "little") for at in (0, 16, 32, 48) if entries[at + 4]]
         assert starts
-        assert all(0 < start < sectors for start in starts)
+        assert all(starts)
+        assert min(starts) < sectors

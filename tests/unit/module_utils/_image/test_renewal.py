@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.voc.cluster.plugins.module_utils._boot import esp
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
+from ansible_collections.voc.cluster.plugins.module_utils._guest import fstab
 from ansible_collections.voc.cluster.plugins.module_utils._guest.ext import ExtTree
 from ansible_collections.voc.cluster.plugins.module_utils._image import contents, filesystems, layout, renewal
 from ansible_collections.voc.cluster.plugins.module_utils._image.filesystems import Filesystem, Volume
@@ -113,7 +114,7 @@ def test_a_dos_disk_gets_a_new_identifier_and_its_partitions_other_names() -> No
     old = replace(arrange("dos", [Wish("data", MIB), Wish("root", MIB)], 3 * MIB), id="0x1234abcd")
     first, second = old.partitions
     kept = [renewal.Kept("data", replace(second, number=5), None), renewal.Kept("root", first, None)]
-    new, renamings = renewal.plan(old, replace(old, id=None), kept)
+    new, renamings = renewal.plan(old, replace(old, id=None), kept, new_uuids=True)
     assert re.fullmatch("0x[0-9a-f]{8}", new.id or "")
     identity = (new.id or "")[2:]
     assert [(item.kind, item.old, item.new) for item in renamings] == [
@@ -123,12 +124,113 @@ def test_a_dos_disk_gets_a_new_identifier_and_its_partitions_other_names() -> No
     ]
 
 
+HOME_UUID = "0f2c4a6e-1111-4222-8333-944455566655"
+TABLES = {
+    # Logical partitions, as installers used to make them.
+    "dos": (
+        "label: dos\nlabel-id: 0x1234abcd\n"
+        "1: start=2048, size=8192\n2: start=10240, type=5\n5: size=2048, type=82\n6: size=8192\n",
+        (1, 5, 6),
+    ),
+    # The numbers 128 and 14 do not exist on a DOS disk.
+    "gpt": ("label: gpt\n1: start=2048, size=8192\n128: size=2048, type=S\n14: size=8192\n", (1, 128, 14)),
+}
+
+
+def make_numbered(folder: Path, label: str, named: Callable[[int], str]) -> Path:
+    """Return a disk with a root, swap and /home, whose fstab names them by their numbers."""
+    script, numbers = TABLES[label]
+    disk = folder / "source"
+    disk.touch()
+    os.truncate(disk, 16 * MIB)
+    tool("sfdisk", "-q", "--no-reread", disk, data=script.encode())
+    root, swap, home = map(named, numbers)
+    text = f"{root} / ext4 noatime 0 1\n{swap} none swap sw 0 0\n{home} /home ext3 nodev 0 2\n"
+    settings = f'GRUB_CMDLINE_LINUX="root={root} resume={swap}"\n'
+    tree = plant(folder / "tree", {"/etc/fstab": text, "/usr/a": "", "/etc/default/grub": settings})
+    parts = (make_ext(folder / "root", tree), folder / "swap", make_ext(folder / "home", options=("-U", HOME_UUID)))
+    parts[1].touch(mode=0o600)
+    os.truncate(parts[1], MIB)
+    tool("mkswap", "-q", "-U", SWAP_UUID, parts[1])
+    table = contents.look(str(disk)).table
+    assert table
+    places = {part.number: table.offset(part) for part in table.partitions}
+    with disk.open("r+b") as file:
+        for number, part in zip(numbers, parts):
+            file.seek(places[number])
+            file.write(part.read_bytes())
+    return disk
+
+
+@pytest.mark.parametrize("new_uuids", [False, True])
+@pytest.mark.parametrize("kind", ["PARTUUID", "device"])
+@pytest.mark.parametrize("target", ["dos", "gpt"])
+@pytest.mark.parametrize("label", ["dos", "gpt"])
+def test_references_by_a_partitions_number_or_identifier_follow_every_change_of_the_table(
+    label: str,
+    target: str,
+    kind: str,
+    new_uuids: bool,
+    runner: Runner,
+    open_ext: Callable[[Volume], ExtTree],
+    tmp_path: Path,
+) -> None:
+    if kind == "device":
+        source = make_numbered(tmp_path, label, "/dev/sda{}".format)
+    elif label == "dos":
+        source = make_numbered(tmp_path, label, "PARTUUID=1234abcd-{:02x}".format)
+    else:
+        source = make_numbered(tmp_path, label, "@{}@".format)
+        name_by_guid(source)
+    planned = layout.plan(runner, str(source), None, Options(label=target, root=1, new_uuids=new_uuids))
+    made = layout.build(runner, planned, str(tmp_path / "disk"))
+
+    after = contents.look(str(tmp_path / "disk"))
+    names = contents.names(after)
+    text = (open_ext(made).read("/etc/fstab")).decode()
+    entries = fstab.parse(text)
+    if (target, kind) == ("gpt", "device"):  # all numbers stay
+        assert [entry.source for entry in entries] == [f"/dev/sda{number}" for number in TABLES[label][1]]
+        return
+    found = [names[fstab.normal_source(entry.source)].filesystem for entry in entries]
+    assert [each.type for each in found if each] == ["ext4", "swap", "ext4"]
+    known = [each.uuid for each in found if each]
+    old = [UUID, SWAP_UUID, HOME_UUID]
+    assert set(known).isdisjoint(old) if new_uuids else known == old
+    root, swap, _home = (entry.source for entry in entries)
+    settings = open_ext(made).read("/etc/default/grub").decode()
+    assert settings == f'GRUB_CMDLINE_LINUX="root={root} resume={swap}"\n'
+
+
+def name_by_guid(disk: Path) -> None:
+    """Let the files of a GPT disk name its partitions by identifiers where they have numbers."""
+    seen = contents.look(str(disk))
+    assert seen.table
+    root = next(region for region in seen.regions if region.partition == 1)
+    for path in ("/etc/fstab", "/etc/default/grub"):
+        text = tool("debugfs", "-R", f"cat {path}", root.volume.e2fs_name)
+        for part in seen.table.partitions:
+            text = text.replace(f"@{part.number}@", f"PARTUUID={(part.uuid or '').lower()}")
+        (disk.parent / "text").write_text(text)
+        tool("debugfs", "-w", "-R", f"rm {path}", root.volume.e2fs_name)
+        tool("debugfs", "-w", "-R", f"write {disk.parent}/text {path}", root.volume.e2fs_name)
+
+
+@pytest.mark.parametrize("kind", ["xfs", "btrfs"])
+def test_another_table_of_what_needs_a_mount_needs_root(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    old = arrange("dos", [Wish("root", MIB)], 2 * MIB)
+    kept = [renewal.Kept("root", old.partitions[0], Filesystem(kind, uuid=UUID))]
+    with pytest.raises(InputError, match=f"^table: the references in an {kind} filesystem .* needs root"):
+        renewal.plan(replace(old, id="0x1234abcd"), arrange("gpt", [Wish("root", MIB)], 3 * MIB), kept, new_uuids=False)
+
+
 @pytest.mark.parametrize("kind", ["xfs", "btrfs"])
 def test_what_needs_a_mount_needs_root(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     kept = [renewal.Kept("root", None, Filesystem(kind, uuid=UUID))]
     with pytest.raises(InputError, match=f"references in an {kind} filesystem .* needs root"):
-        renewal.plan(None, arrange("dos", [Wish("root", MIB)], 2 * MIB), kept)
+        renewal.plan(None, arrange("dos", [Wish("root", MIB)], 2 * MIB), kept, new_uuids=True)
 
 
 @pytest.mark.parametrize(("bits", "size"), [("12", MIB), ("16", 16 * MIB), ("32", 40 * MIB)])
