@@ -22,10 +22,12 @@ description:
     hypervisor's name times C(voc_max_slots), and the slot.
   - C(voc_addressing) is V(functional), or V(leased) for instances that get their MAC and IP address from leases.
   - C(voc_instance_name) is a template of their names. Without it, V({hypervisor}-vm{slot}).
-  - C(voc_overlays) is the folder of their disks on the hypervisor. Without it,
-    C(/var/lib/voc-cluster/instances).
-  - An instance's host gets C(instance_hypervisor), C(instance_slot), C(instance_voc), C(instance_mac),
-    C(instance_ip), C(instance_uuid), C(instance_overlay), and C(ansible_host) where its IP address is known.
+  - An instance's host gets C(instance_hypervisor), C(instance_slot), C(instance_voc), C(instance_addressing),
+    C(instance_mac), C(instance_ip), C(instance_uuid), and C(ansible_host) where its IP address is known.
+  - C(instance_mac) is written like V(02:56:4f:00:02:a1), whatever C(voc_mac_format) says, for libvirt and DHCP servers
+    take no other form.
+  - Each hypervisor gets C(voc_instances_known=true), once all instances have been worked out. Ansible goes on with only
+    a warning where this plugin fails, and then nobody may take what runs for orphans.
 author: the voc.cluster authors (@voc-cluster)
 requirements:
   - netaddr
@@ -89,11 +91,11 @@ class InventoryModule(BaseInventoryPlugin):
         """Add the instances of the hypervisors that are known by now."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
-        inventory.add_group("instances")
         group = inventory.groups.get(self.get_option("hypervisors"))
         hypervisors = group.get_hosts() if group else []
         with told_to_ansible():
             found = instances({host.name: self._variables(inventory, host) for host in hypervisors})
+        inventory.add_group("instances")
         for instance in found:
             inventory.add_host(instance.name, group="instances")
             if instance.voc:
@@ -103,6 +105,8 @@ class InventoryModule(BaseInventoryPlugin):
                 inventory.set_variable(
                     instance.name, name, trust_as_template(value) if isinstance(value, str) else value
                 )
+        for host in hypervisors:
+            inventory.set_variable(host.name, "voc_instances_known", True)
 
     def _variables(self, inventory: InventoryData, host: Host) -> dict[str, t.Any]:
         """Return what the inventory, group_vars and host_vars say of a hypervisor."""

@@ -272,7 +272,7 @@ def parse_mac(text: str) -> int:
         InputError: it is none.
     """
     # netaddr would take EUI('1') and 64-bit identifiers, too.
-    if not re.fullmatch(r"[0-9A-Fa-f]{1,4}([:.-][0-9A-Fa-f]{1,4}){1,5}|[0-9A-Fa-f]{12}", text):
+    if not re.fullmatch(r"[0-9A-Fa-f]{1,4}([:.-][0-9A-Fa-f]{1,4}){1,5}|[0-9A-Fa-f]{6}[:-]?[0-9A-Fa-f]{6}", text):
         raise InputError(f"{text!r} is no MAC address", hint="write it like 02:56:4f:00:02:a1")
     try:
         return int(netaddr.EUI(text, version=48))

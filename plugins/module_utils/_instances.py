@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from functools import lru_cache
 
 from ansible_collections.voc.cluster.plugins.module_utils._addressing import (
     DEFAULT_SLOT_BITS,
-    DIALECTS,
     HASHED,
     POSITIONAL,
     Positional,
@@ -27,7 +25,6 @@ from ansible_collections.voc.cluster.plugins.module_utils._addressing import (
     make_scheme,
 )
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, located
-from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import FOLDER
 
 FUNCTIONAL, LEASED = "functional", "leased"
 DEFAULT_NAME = "{hypervisor}-vm{slot}"
@@ -41,20 +38,20 @@ class Instance:
 
     Attributes:
         voc: the virtual cluster it works for, where the site says so.
+        addressing: whether its addresses are `FUNCTIONAL` or `LEASED`.
         mac: None where addresses are leased.
         ip: None where there is no network to take it from.
         uuid: of its domain.
-        overlay: the path of its disk on the hypervisor.
     """
 
     name: str
     hypervisor: str
     slot: int
     voc: str | None
+    addressing: str
     mac: str | None
     ip: str | None
     uuid: str
-    overlay: str
 
     def variables(self) -> dict[str, t.Any]:
         """Return what its host in the inventory gets."""
@@ -62,10 +59,10 @@ class Instance:
             "instance_hypervisor": self.hypervisor,
             "instance_slot": self.slot,
             "instance_voc": self.voc,
+            "instance_addressing": self.addressing,
             "instance_mac": self.mac,
             "instance_ip": self.ip,
             "instance_uuid": self.uuid,
-            "instance_overlay": self.overlay,
             "ansible_host": self.ip,
         }
         return {name: value for name, value in known.items() if value is not None}
@@ -96,12 +93,10 @@ def instances(hypervisors: Mapping[str, Variables]) -> list[Instance]:
 
 
 def _of_one(hypervisor: str, variables: Variables) -> Iterator[Instance]:
-    leased = _choice(variables, "voc_addressing", (FUNCTIONAL, LEASED)) == LEASED
-    scheme = None if leased else _scheme(variables)
+    addressing = _choice(variables, "voc_addressing", (FUNCTIONAL, LEASED))
+    scheme = None if addressing == LEASED else _scheme(variables)
     network, voc = _text(variables, "voc_network"), _text(variables, "voc_name")
-    dialect = _choice(variables, "voc_mac_format", DIALECTS)
     template = _text(variables, "voc_instance_name") or DEFAULT_NAME
-    overlays = _text(variables, "voc_overlays") or FOLDER
     for slot in range(_counted(variables, "voc_slots", 1)):
         name = instance_name(template, hypervisor, slot)
         mac = scheme.mac(hypervisor, slot) if scheme else None
@@ -110,11 +105,12 @@ def _of_one(hypervisor: str, variables: Variables) -> Iterator[Instance]:
             hypervisor=hypervisor,
             slot=slot,
             voc=voc,
-            mac=None if mac is None else format_mac(mac, dialect),
+            addressing=addressing,
+            # Not as voc_mac_format has it: libvirt and DHCP servers know this form alone.
+            mac=None if mac is None else format_mac(mac),
             # Only numbers can be counted: hashed names get their addresses elsewhere.
             ip=scheme.address(network, hypervisor, slot) if network and isinstance(scheme, Positional) else None,
             uuid=domain_uuid(name),
-            overlay=posixpath.join(overlays, f"{name}.qcow2"),
         )
 
 

@@ -161,8 +161,10 @@ def acquire(
 
     Raises:
         SpaceError: the pool is full; nobody gets anything.
-        InputError: a holder has an address that the pool does not hold any more.
+        InputError: a holder has an address that the pool does not hold any more, or leases would end at once.
     """
+    if lifetime is not None and lifetime < 1:
+        raise InputError(f"a lifetime of {lifetime} s would end leases at once", hint="give one second at least")
     for holder in holders:
         _require_holder(holder)
     known = {lease.number: lease for lease in leases}

@@ -15,6 +15,8 @@ description:
   - Every start begins with a new overlay. What an instance wrote is gone with it.
   - An instance that runs is left alone. When its definition has changed since it was started, for example because there
     is a newer release, it is reported as outdated; it is never changed while it runs.
+  - One that an administrator or libvirt has paused is left alone, too, also with O(replace), and there is a warning.
+    One that has crashed, or that was paused because its disk failed, is ended and started anew.
 author: the voc.cluster authors (@voc-cluster)
 extends_documentation_fragment:
   - voc.cluster._attributes
@@ -83,7 +85,7 @@ options:
   accelerator:
     description:
       - V(kvm) runs it on the processor itself, V(qemu) emulates it. V(auto) tries the first where C(/dev/kvm) is there,
-        and remembers until the next boot what worked.
+        and remembers until the next boot what worked for instances of this O(architecture) and O(cpu).
     type: str
     choices: [auto, kvm, qemu]
     default: auto
@@ -103,7 +105,8 @@ options:
   seed:
     description:
       - The files of a NoCloud seed for images that have cloud-init, with the keys C(meta-data), C(user-data) and
-        C(network-config). It is on the disk only while the instance is there.
+        C(network-config), each the text of a file. It is on the disk only while the instance is there, for root alone.
+      - With another content the instance is outdated.
     type: dict
   direct_boot:
     description:
@@ -125,6 +128,7 @@ options:
   replace:
     description:
       - Let an outdated instance power off, and start it anew. Without it, it is left alone and reported.
+      - Before that it is looked at whether the release, the free space and the options will do for the new one.
     type: bool
     default: false
   wait_for:
@@ -176,6 +180,11 @@ outdated:
   returned: when O(state=present)
   type: bool
   sample: false
+paused:
+  description: Whether an administrator or libvirt has paused it, so that it was left alone.
+  returned: when O(state=present), but for a start in check mode
+  type: bool
+  sample: false
 started:
   description: When it was started, in seconds since the epoch, by the hypervisor's clock.
   returned: when O(state=present), but for a start in check mode
@@ -209,7 +218,6 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
-from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
 from ansible_collections.voc.cluster.plugins.module_utils._instance import files, lifecycle
 from ansible_collections.voc.cluster.plugins.module_utils._instance.accelerator import ACCELERATORS
 from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import (
@@ -220,8 +228,9 @@ from ansible_collections.voc.cluster.plugins.module_utils._instance.definition i
     DirectBoot,
     require_name,
     require_sound,
+    seed_digest,
 )
-from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import Domains, connect
+from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import Domains, Running, connect
 from ansible_collections.voc.cluster.plugins.module_utils._module import LIMITS, parse_size, run
 
 _ENDED = frozenset({"powered off", "ended"})
@@ -236,6 +245,8 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
             actions = _stop(domains, definition, options["timeout"], module.check_mode)
         else:
             actions, told = _start(runner, domains, definition, options, module.check_mode)
+    if told.get("paused"):
+        module.warn(f"{definition.name} is paused and was left alone; 'virsh resume {definition.name}' lets it go on.")
     here = f"{definition.name}\n"
     present = options["state"] == "present"
     before = here if _ENDED.intersection(actions) or (present and "started" not in actions) else ""
@@ -253,27 +264,32 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
 def _start(
     runner: Runner, domains: Domains, definition: Definition, options: dict[str, t.Any], check: bool
 ) -> tuple[list[str], dict[str, t.Any]]:
-    require_sound(definition)  # before one that runs is stopped for it
+    require_sound(definition)
+    lifecycle.require_address(definition, options["wait_for"], options["address"])
     running = domains.find(definition.name)
-    if running and running.active and lifecycle.outdated(running, definition) and options["replace"]:
-        actions = _stop(domains, definition, options["timeout"], check)
-        running = None
-    else:
-        actions = []
-    if running is None or not running.active:
-        actions = [*actions, "started"]
+    actions: list[str] = []
+    if running is None or not running.active or (options["replace"] and _replaceable(running, definition)):
+        how = lifecycle.Start(options["accelerator"], options["overcommit"], options["seed"] or {})
+        lifecycle.require_startable(definition, how)  # before one is ended for it
+        if running:
+            actions += _stop(domains, definition, options["timeout"], check) if running.active else ["ended"]
+        actions.append("started")
         if check:
             return actions, {"outdated": False}
-        how = lifecycle.Start(options["accelerator"], options["overcommit"], options["seed"] or {})
         running = lifecycle.start(runner, domains, definition, how)
     if options["wait_for"] in lifecycle.WAITS and not check:
         lifecycle.wait_until_up(domains, definition, options["wait_for"], options["address"], options["timeout"])
     return actions, {
         "outdated": lifecycle.outdated(running, definition),
         "accelerator": running.type,
+        "paused": running.paused,
         "started": running.mark.started,
         "unseen": options["wait_for"] == "batch",
     }
+
+
+def _replaceable(running: Running, definition: Definition) -> bool:
+    return lifecycle.outdated(running, definition) and not running.paused
 
 
 def _stop(domains: Domains, definition: Definition, timeout: int, check: bool) -> list[str]:
@@ -307,15 +323,9 @@ def _definition(options: dict[str, t.Any]) -> Definition:
         bridge=options["bridge"] or "",
         network=options["network"] or "",
         scratch=parse_size(options["scratch"], "scratch") if options["scratch"] else 0,
-        seed=_is_seed(options["seed"]),
+        seed=seed_digest(options["name"], options["seed"]),
         direct_boot=DirectBoot(**boot) if boot else None,
     )
-
-
-def _is_seed(seed: dict[str, t.Any] | None) -> bool:
-    if seed is not None and not {"meta-data"} <= set(seed) <= {"meta-data", "user-data", "network-config"}:
-        raise InputError("a seed has meta-data, and user-data and network-config if you like", where="seed")
-    return seed is not None
 
 
 def main() -> None:

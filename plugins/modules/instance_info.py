@@ -48,11 +48,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 instances:
-  description: The instances that are there, by name.
+  description:
+    - The instances that are there, by name.
+    - One that is not C(active) has crashed, or its disk failed. One that is C(paused), by an administrator or by
+      libvirt, is active and does not run.
   returned: success
   type: dict
   sample:
-    node042-vm1: {uuid: ce201fc2-5db3-5cb5-ad4e-fe8bdfdbd590, active: true, accelerator: kvm, voc: star,
+    node042-vm1: {uuid: ce201fc2-5db3-5cb5-ad4e-fe8bdfdbd590, active: true, paused: false, accelerator: kvm, voc: star,
                   release: /srv/voc/releases/starworker/20261122T101500Z-3f9c2a41/disk.qcow2}
 orphans:
   description: Names, not expected, of domains of this hypervisor, and of disks in O(folder) that no domain has.
@@ -89,6 +92,7 @@ def work(module: AnsibleModule, runner: Runner) -> dict[str, t.Any]:
             found.name: {
                 "uuid": found.uuid,
                 "active": found.active,
+                "paused": found.paused,
                 "accelerator": found.type,
                 "voc": found.mark.voc,
                 "release": found.mark.release,

@@ -62,7 +62,7 @@ options:
     description:
       - After how many seconds leases end by themselves, counted anew by each task that asks for them. That alone is not
         reported as a change.
-      - Without it they do not, and leases that the holders have keep the ends they have.
+      - Without it they do not, and leases that the holders have keep the ends they have. It is at least V(1).
     type: int
   state:
     description:

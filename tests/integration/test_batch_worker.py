@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import classad2
+import htcondor2
 import pytest
 
 from ansible_collections.voc.cluster.tests.unit.images import make_ext, plant, tool
@@ -48,6 +48,7 @@ BAD: dict[str, tuple[dict, str]] = {
         "differ not only in case",
     ),
 }
+SENDERS = {'"STAR"': '"voc-star@example.org"', "undefined": '"condor@family"'}
 
 
 @pytest.fixture(scope="module")
@@ -139,14 +140,20 @@ def test_without_a_batch_system_an_image_is_left_alone(fitted: Fitted) -> None:
 
 
 def test_head_and_worker_agree(fitted: Fitted) -> None:
-    """What the head makes of a job's requirements meets the machines of its VOC alone, and they meet it."""
+    """Where the head lets a job run are the machines of its VOC alone, and they take it."""
     config = read(fitted.images["condor"], "/etc/condor/config.d/50-voc-cluster.config")
     start = re.search(r"^START = \(\$\(START\)\) && (.+)$", config, re.MULTILINE)
     head = (ROOT / "roles/batch_head/templates/htcondor.config.j2").read_text()
-    place = re.search(r"^  SET Requirements (.+) && \(\$\(MY.Requirements:true\)\)$", head, re.MULTILINE)
+    place = re.search(r"^  SET VOCPlace (.+?)^@end$", head, re.MULTILINE | re.DOTALL)
     assert start
     assert place
+    # With the functions of HTCondor's own, such as split.
+    classads = htcondor2.classad
+    where = place.group(1).replace("\\\n", "")
     for voc, other in (('"STAR"', '"STAR"'), ('"STAR"', '"star"'), ('"STAR"', "undefined"), ("undefined", '"STAR"')):
-        machine = classad2.ClassAd(f"[VOCName = {voc}; Requirements = {start.group(1)}]")
-        job = classad2.ClassAd(f"[VOCName = {other}; Requirements = {place.group(1)}]")
-        assert machine.symmetricMatch(job) == (voc == other)
+        # What the collector makes of the machine's ad, and what the machine itself has.
+        for sender in (f"AuthenticatedIdentity = {SENDERS[voc]};", ""):
+            text = f'MyType = "Machine"; {sender} VOCName = {voc}; Requirements = {start.group(1)}'
+            machine = classads.ClassAd(f"[{text}]")
+            job = classads.ClassAd(f"[VOCName = {other}; VOCPlace = {where}; Requirements = MY.VOCPlace]")
+            assert machine.symmetricMatch(job) == (voc == other)

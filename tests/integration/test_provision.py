@@ -88,6 +88,19 @@ RESERVE = """\
 """
 
 
+DNSMASQ = """\
+- name: Reserve addresses
+  hosts: node001
+  gather_facts: false
+  roles:
+    - role: voc.cluster.dhcp
+      dhcp_file: {file}
+      dhcp_network: 10.16.0.0/24
+      dhcp_packages_wanted: false
+      dhcp_service: ""
+"""
+
+
 class Site:
     """Two hypervisors, which are this machine, and their inventory."""
 
@@ -103,10 +116,11 @@ class Site:
         variables = VARIABLES.format(machine=self.machine, release=release)
         (self.inventory / "group_vars" / "all.yml").write_text(variables)
 
-    def start(self, playbook: str) -> subprocess.Popen[str]:
+    def start(self, playbook: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a playbook, in a process group of its own."""
+        path = ROOT / "playbooks" / f"{playbook}.yml"
         return subprocess.Popen(
-            [PROGRAMS / "ansible-playbook", "-i", self.inventory, ROOT / "playbooks" / f"{playbook}.yml"],
+            [PROGRAMS / "ansible-playbook", "-i", self.inventory, path, *arguments],
             cwd=ROOT,
             env={
                 **environment(),
@@ -114,6 +128,8 @@ class Site:
                 "ANSIBLE_LOCAL_TEMP": str(self.folder / "local"),
                 "ANSIBLE_REMOTE_TMP": str(self.folder / "remote"),
                 "TMPDIR": str(self.folder),
+                # The clone's own settings would end a run that installed collections go on with.
+                "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "false",
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -122,12 +138,17 @@ class Site:
             start_new_session=True,
         )
 
-    def play(self, playbook: str) -> Play:
-        """Run a playbook to its end, which must be a good one."""
-        running = self.start(playbook)
+    def run(self, playbook: str, *arguments: str) -> Play:
+        """Run a playbook to its end."""
+        running = self.start(playbook, *arguments)
         output = running.communicate(timeout=600)[0]
-        assert running.returncode == 0, output
         return Play(running.returncode, output)
+
+    def play(self, playbook: str, *arguments: str) -> Play:
+        """Run a playbook to its end, which must be a good one."""
+        done = self.run(playbook, *arguments)
+        assert done.status == 0, done.output
+        return done
 
     def virsh(self, *words: str | Path) -> str:
         return tool("virsh", "-q", "-c", f"qemu+unix:///system?socket={self.machine}/libvirt-sock", *words)
@@ -229,6 +250,22 @@ def test_what_belongs_to_no_instance_is_named_and_removed_when_told(site: Site) 
     site.play("retire")
 
 
+def test_nothing_is_an_orphan_where_the_inventory_was_not_read(site: Site) -> None:
+    site.play("provision")
+    (site.inventory / "host_vars").mkdir()
+    (site.inventory / "host_vars" / "node002.yml").write_text("voc_slots: two\n")
+    done = site.run("orphans", "-e", '{"voc_remove_orphans": true}')
+    assert done.status != 0
+    assert "the inventory does not tell the instances of node001" in " ".join(done.output.split())
+    assert site.domains().keys() == NAMES
+    assert site.disks() == {f"{name}.qcow2" for name in NAMES}
+    (site.inventory / "host_vars" / "node002.yml").write_text("voc_slots: 0\n")
+    # What is given so is text, not a boolean.
+    site.play("orphans", "-e", "voc_remove_orphans=true")
+    assert site.domains().keys() == NAMES - {"node002-vm0"}
+    site.play("retire")
+
+
 def test_leases_of_what_is_no_instance_are_named_and_released_when_told(site: Site) -> None:
     site.say(LEASES.format(database=site.database))
     site.lease("gone", "10.16.0.9")
@@ -254,8 +291,7 @@ def test_no_lease_is_released_while_a_hypervisor_is_away(site: Site) -> None:
     site.lease("gone", "10.16.0.9")
     away = "node003 voc_slots=0 ansible_connection=ssh ansible_ssh_common_args='-oProxyCommand=false'"
     (site.inventory / "hosts").write_text(HOSTS.replace("node002\n", f"node002\n{away}\n"))
-    running = site.start("orphans")
-    said = running.communicate(timeout=600)[0]
+    said = site.run("orphans").output
     assert "unreachable=1" in said, said
     assert site.leased("ip").keys() == {"gone"}
 
@@ -360,12 +396,86 @@ def test_an_instance_is_started_by_uefi(site: Site) -> None:
 
 def test_one_that_cannot_start_does_not_hold_up_the_others(site: Site) -> None:
     (site.inventory / "hosts").write_text(HOSTS + "\n[instances]\nnode001-vm0 voc_instances=\"{'bridge': 'br9'}\"\n")
-    running = site.start("provision")
-    said = running.communicate(timeout=600)[0]
-    assert running.returncode != 0
+    done = site.run("provision")
+    said = done.output
+    assert done.status != 0
     assert "libvirt could not start the instance" in said
     assert site.domains().keys() == NAMES - {"node001-vm0"}
     assert site.disks() == {"node001-vm1.qcow2", "node002-vm0.qcow2"}
+    site.play("retire")
+
+
+def test_a_batch_in_which_all_fail_does_not_end_the_run(site: Site) -> None:
+    # What cannot be reached comes first.
+    away = "node003 ansible_connection=ssh ansible_ssh_common_args='-oProxyCommand=false'"
+    broken = "[instances]\nnode001-vm0 voc_instances=\"{'bridge': 'br9'}\"\n"
+    (site.inventory / "hosts").write_text(HOSTS.replace("[hypervisors]\n", f"[hypervisors]\n{away}\n", 1) + broken)
+    done = site.run("provision", "-e", "voc_batch=1")
+    assert done.status != 0
+    said = " ".join(done.output.split())
+    assert "node003-vm0 failed: node003 cannot be reached" in said
+    assert "node001-vm0 failed: libvirt could not start the instance" in said
+    assert site.domains().keys() == NAMES - {"node001-vm0"}
+    assert site.run("retire", "-e", "voc_batch=1").status != 0
+    assert site.domains() == {}
+
+
+def test_leased_addresses_are_reserved_whoever_leased_them(site: Site) -> None:
+    # Only hypervisors know how their instances are addressed, and for whom they work.
+    variables = site.inventory / "group_vars" / "all.yml"
+    variables.write_text(variables.read_text().replace("voc_name: star\n", ""))
+    site.say(*LEASES.format(database=site.database).replace("voc_addressing: leased\n", "").splitlines())
+    (site.inventory / "group_vars" / "hypervisors.yml").write_text("voc_addressing: leased\nvoc_name: star\n")
+    playbook = site.folder / "dnsmasq.yml"
+    configuration = site.folder / "dnsmasq.conf"
+    playbook.write_text(DNSMASQ.format(file=configuration))
+    reserve = str(playbook.with_suffix(""))
+    site.play("lease", "--limit", "node002-vm0,localhost")
+    site.play(reserve)
+    assert configuration.read_text().count("dhcp-host=") == 1
+    site.play("lease")
+    site.play(reserve)
+    macs, addresses = site.leased("mac"), site.leased("ip")
+    assert macs.keys() == NAMES
+    lines = {f"dhcp-host={macs[name]},id:*,{addresses[name]},{name}" for name in NAMES}
+    assert {line for line in configuration.read_text().splitlines() if line.startswith("dhcp-host")} == lines
+    site.play("provision")
+    assert site.domains() == macs
+    assert 'voc="star"' in site.virsh("dumpxml", "node001-vm0")
+    assert site.play(reserve).changed == 0
+    # One that could not be stopped keeps its addresses.
+    with (site.inventory / "hosts").open("a") as file:
+        file.write("\n[instances]\nnode002-vm0 voc_instances=\"{'uri': 'qemu+unix:///system?socket=/none'}\"\n")
+    assert site.run("retire").status != 0
+    assert site.leased("ip").keys() == site.domains().keys() == {"node002-vm0"}
+
+
+def test_one_that_is_paused_is_named_and_left_alone(site: Site) -> None:
+    site.say("instance_replace: true", "voc_instances: {memory: 64M}")
+    site.play("provision")
+    site.virsh("suspend", "node001-vm0")
+    overlay = site.machine / "instances" / "node001-vm0.qcow2"
+    before = overlay.stat().st_ino
+    done = site.play("provision")
+    assert done.changed == 0
+    assert "node001-vm0 is paused and was left alone" in " ".join(done.output.split())
+    site.say("voc_instances: {memory: 65M}")
+    assert site.play("provision").changed == len(NAMES) - 1
+    assert site.virsh("domstate", "node001-vm0").strip() == "paused"
+    assert overlay.stat().st_ino == before
+    site.play("retire")
+
+
+def test_an_instance_goes_on_where_its_replacement_could_not_start(site: Site) -> None:
+    site.play("provision")
+    before = {name: site.virsh("domid", name) for name in NAMES}
+    site.say("instance_replace: true", "voc_instances: {release: /none/disk.qcow2}")
+    for options in ((), ("--check",)):
+        done = site.run("provision", *options)
+        assert done.status != 0
+        assert "/none/disk.qcow2: there is no such release" in done.output
+    assert {name: site.virsh("domid", name) for name in NAMES} == before
+    assert site.disks() == {f"{name}.qcow2" for name in NAMES}
     site.play("retire")
 
 
@@ -375,8 +485,9 @@ def test_a_new_release_is_named_and_rolled_out_when_told(site: Site) -> None:
     path = site.inventory / "group_vars" / "all.yml"
     path.write_text(path.read_text().replace("memory: 64M", "memory: 65M"))
     assert "node001-vm0 runs another release, or with other settings" in site.play("provision").output
-    path.write_text(path.read_text() + "instance_replace: true\nvoc_batch: 1\n")
-    assert site.play("provision").changed == len(NAMES)
+    path.write_text(path.read_text() + "instance_replace: true\n")
+    done = site.play("provision", "-e", "voc_batch=1")
+    assert done.changed == done.output.count("PLAY [Start instances]") == len(NAMES)
     assert site.domains() == before
     assert site.play("provision").changed == 0
     site.play("retire")

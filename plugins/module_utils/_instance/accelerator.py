@@ -7,11 +7,13 @@
 """Whether instances run on the processor itself or are emulated: decided by trying.
 
 /dev/kvm may exist and yet run no guest, inside other virtual machines for example. The first
-instance on a hypervisor shows it; what it showed is remembered until the next boot.
+instance of its architecture and processor on a hypervisor shows it; what it showed is remembered
+until the next boot.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -26,13 +28,13 @@ _TRIAL = 15  # seconds, in which a guest that KVM cannot run has shown it
 _STARTED = b"Linux version"  # what a kernel says first, when its console is serial
 
 
-def candidates(wanted: str, domains: Domains) -> Sequence[str]:
+def candidates(wanted: str, domains: Domains, definition: Definition) -> Sequence[str]:
     """Return what to start an instance with, in this order, until one works."""
     if wanted != "auto":
         return (wanted,)
     if not os.path.exists(_DEVICE):
         return ("qemu",)
-    known = _recall(domains)
+    known = _recall().get(_key(domains, definition))
     return (known,) if known else ("kvm", "qemu")
 
 
@@ -43,7 +45,7 @@ def hidden(kind: str, qemu_version: tuple[int, int]) -> tuple[str, ...]:
 
 
 def works(domains: Domains, definition: Definition, told: int) -> bool:
-    """Say whether an instance that was just started with KVM goes on running, and remember it.
+    """Say whether an instance that was just started with KVM goes on running; then it is remembered.
 
     Args:
         told: how much was in its log before, in bytes: earlier starts prove nothing.
@@ -51,13 +53,13 @@ def works(domains: Domains, definition: Definition, told: int) -> bool:
     end = time.monotonic() + _TRIAL
     while time.monotonic() < end:
         running = domains.find(definition.name)
-        if running is None or not running.active:
-            remember(domains, "qemu")
+        # Nobody else has paused it in so short a time.
+        if running is None or not running.active or running.paused:
             return False
         if _says_started(definition.log, told):
-            remember(domains, "kvm")
-            return True
+            break
         time.sleep(0.2)
+    remember(domains, definition, "kvm")
     return True
 
 
@@ -71,24 +73,26 @@ def _says_started(log: str, told: int) -> bool:
         return False
 
 
-def _key(domains: Domains) -> str:
-    return "qemu {}.{}".format(*domains.qemu_version)
+def remember(domains: Domains, definition: Definition, kind: str) -> None:
+    """Keep what works for instances like this one until the next boot."""
+    known = {**_recall(), _key(domains, definition): kind}
+    with open(_REMEMBERED + ".part", "w", encoding="ascii") as file:
+        json.dump(known, file)
+    os.replace(file.name, _REMEMBERED)
 
 
-def _recall(domains: Domains) -> str | None:
+def _key(domains: Domains, definition: Definition) -> str:
+    return "qemu {}.{} {} {}".format(*domains.qemu_version, definition.architecture, definition.cpu or "default")
+
+
+def _recall() -> dict[str, str]:
+    """Return what works, by key."""
     try:
         with open(_REMEMBERED, encoding="ascii") as file:
-            key, _tab, kind = file.read(100).strip().partition("\t")
-    except OSError:
-        return None
-    return kind if key == _key(domains) and kind in ("kvm", "qemu") else None
-
-
-def remember(domains: Domains, kind: str) -> None:
-    """Keep what works until the next boot."""
-    with open(_REMEMBERED + ".part", "w", encoding="ascii") as file:
-        file.write(f"{_key(domains)}\t{kind}\n")
-    os.replace(file.name, _REMEMBERED)
+            known = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return {key: kind for key, kind in known.items() if kind in ("kvm", "qemu")} if isinstance(known, dict) else {}
 
 
 __all__ = ["ACCELERATORS", "candidates", "hidden", "remember", "works"]

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import typing as t
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError
@@ -37,6 +38,7 @@ DIRECT_BOOT: dict[str, t.Any] = {
     },
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_ROUNDS = 100_000  # a twentieth of a second
 _BUS = {"virtio": "vd", "sata": "sd", "scsi": "sd"}
 
 
@@ -66,7 +68,7 @@ class Definition:
         disk_bus: of its disk: virtio, sata or scsi.
         bridge: the host's bridge it is connected to; else `network`, one of libvirt's, is not empty.
         scratch: the size of a second, blank disk in bytes; 0 for none.
-        seed: whether it gets a NoCloud seed.
+        seed: tells what is in its NoCloud seed, see `seed_digest`; an empty text for none.
         direct_boot: for partition images.
     """
 
@@ -87,7 +89,7 @@ class Definition:
     bridge: str = ""
     network: str = ""
     scratch: int = 0
-    seed: bool = False
+    seed: str = ""
     direct_boot: DirectBoot | None = None
 
     @property
@@ -134,6 +136,26 @@ class Definition:
         return os.path.join(self.folder, f"{self.name}.{ending}")
 
 
+def seed_digest(name: str, seed: Mapping[str, t.Any] | None) -> str:
+    """Return what tells whether the seed of an instance of this name has another content; nothing for none.
+
+    Raises:
+        InputError: it is no NoCloud seed.
+    """
+    if seed is None:
+        return ""
+    if not {"meta-data"} <= set(seed) <= {"meta-data", "user-data", "network-config"}:
+        raise InputError("a seed has meta-data, and user-data and network-config if you like", where="seed")
+    for key, value in seed.items():
+        if not isinstance(value, str):
+            raise InputError(
+                "it is no text", where=f"seed: {key}", hint=f"write it as '{key}: |', with the file's lines"
+            )
+    # libvirt shows domains to every user of the hypervisor, so nobody shall find out a password by trying.
+    content = json.dumps(seed, sort_keys=True).encode()
+    return hashlib.pbkdf2_hmac("sha256", content, name.encode(), _ROUNDS).hex()
+
+
 def require_name(name: str) -> None:
     """See to it that the files of an instance of this name are in its folder.
 
@@ -168,4 +190,5 @@ __all__ = [
     "DirectBoot",
     "require_name",
     "require_sound",
+    "seed_digest",
 ]

@@ -34,8 +34,9 @@ class Running:
     """A domain of ours that is there.
 
     Attributes:
-        active: whether it runs; else it has crashed, or is paused for an error.
+        active: whether it lives; else it has crashed, or is paused because its disk failed.
         type: ``kvm`` or ``qemu``.
+        paused: whether it lives and does not run, because an administrator or libvirt paused it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Running:
     mark: Mark
     active: bool
     type: str
+    paused: bool = False
 
 
 class Domains:
@@ -118,21 +120,30 @@ class Domains:
         return look_up(self._connection.lookupByName, name, libvirt.VIR_ERR_NO_DOMAIN)
 
 
-def _told(domain: t.Any) -> tuple[t.Any, str, int] | None:
-    """Return a domain with its XML and its state; None where it has ended meanwhile."""
+def _told(domain: t.Any) -> tuple[t.Any, str, int, int] | None:
+    """Return a domain with its XML, its state and the reason for it; None where it has ended meanwhile."""
     try:
-        return domain, domain.XMLDesc(0), domain.state()[0]
+        state, reason = domain.state()
+        return domain, domain.XMLDesc(0), state, reason
     except libvirt.libvirtError:
         return None
 
 
-def _running(domain: t.Any, xml: str, state: int) -> Running | None:
+def _running(domain: t.Any, xml: str, state: int, reason: int) -> Running | None:
     """Return a domain of ours; None for one of somebody else's."""
     mark = domain_xml.read_mark(xml)
     if mark is None:
         return None
-    active = state in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED, libvirt.VIR_DOMAIN_SHUTDOWN)
-    return Running(domain.name(), domain.UUIDString(), mark, active, domain_xml.read_type(xml))
+    active = _lives(state, reason)
+    paused = active and state in (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PMSUSPENDED)
+    return Running(domain.name(), domain.UUIDString(), mark, active, domain_xml.read_type(xml), paused)
+
+
+def _lives(state: int, reason: int) -> bool:
+    """Say whether a guest can go on: libvirt also pauses for dumps, snapshots and migrations."""
+    if state == libvirt.VIR_DOMAIN_PAUSED:
+        return reason not in (libvirt.VIR_DOMAIN_PAUSED_CRASHED, libvirt.VIR_DOMAIN_PAUSED_IOERROR)
+    return state not in (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED)
 
 
 def look_up(by_name: Callable[[str], t.Any], name: str, missing: int) -> t.Any:

@@ -12,7 +12,7 @@ import os
 import struct
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from ansible_collections.voc.cluster.plugins.module_utils._commands import Runner
 from ansible_collections.voc.cluster.plugins.module_utils._errors import InputError, SpaceError
@@ -21,22 +21,25 @@ from ansible_collections.voc.cluster.plugins.module_utils._instance.definition i
 
 _PARTIAL = ".part"
 _BASES = ("raw", "qcow2")  # what QEMU can lay an overlay over without loss
-_SEED_KIB = 1024
+_SEED_SIZE = 1 << 20
 _SEED_FILES = ("meta-data", "user-data", "network-config")
 
 
-def make(runner: Runner, definition: Definition, seed: Mapping[str, str], overcommit: float) -> None:
-    """Make an instance's disks anew; what it had before is gone.
+def examine(definition: Definition, overcommit: float) -> str:
+    """Return the format of an instance's release, once it is sure that new disks of it can be made.
 
     Args:
-        seed: the files of a NoCloud seed, by name.
         overcommit: how much more than there is free space for overlays may grow to, together.
 
     Raises:
-        InputError: the release is not one that can be started from.
-        SpaceError: there is not enough space.
+        ImageError: the release is not one that can be started from, or there is not enough space.
     """
-    remove(definition)
+    if not os.path.exists(definition.release):
+        raise InputError(
+            "there is no such release",
+            where=definition.release,
+            hint="publish one, or check the path on the hypervisor",
+        )
     base = convert.examine(definition.release)
     container, size = base.probe.container, base.virtual_size
     if container not in _BASES or size is None:
@@ -46,14 +49,32 @@ def make(runner: Runner, definition: Definition, seed: Mapping[str, str], overco
             hint="set site_hypervisor: {format: qcow2}",
         )
     _require_room(definition, size, overcommit)
-    with _whole(definition.overlay) as partial:
-        words = ["-f", "qcow2", "-F", container, "-b", definition.release]
-        runner.run(["qemu-img", "create", "-q", *words, partial])
-    if definition.scratch:
-        with _whole(definition.scratch_disk) as partial:
-            runner.run(["qemu-img", "create", "-q", "-f", "qcow2", partial, str(definition.scratch)])
-    if definition.seed:
-        _make_seed(runner, definition.seed_image, seed)
+    return container
+
+
+def make(runner: Runner, definition: Definition, seed: Mapping[str, str], overcommit: float) -> None:
+    """Make an instance's disks anew; what it had before is gone.
+
+    Args:
+        seed: the files of a NoCloud seed, by name.
+        overcommit: see `examine`.
+
+    Raises:
+        ImageError: they cannot be made. What `examine` finds leaves those that were there before, else none is left.
+    """
+    container = examine(definition, overcommit)
+    remove(definition)
+    with ExitStack() as undo:
+        undo.callback(remove, definition)
+        with _whole(definition.overlay) as partial:
+            words = ["-f", "qcow2", "-F", container, "-b", definition.release]
+            runner.run(["qemu-img", "create", "-q", *words, partial])
+        if definition.scratch:
+            with _whole(definition.scratch_disk) as partial:
+                runner.run(["qemu-img", "create", "-q", "-f", "qcow2", partial, str(definition.scratch)])
+        if definition.seed:
+            _make_seed(runner, definition.seed_image, seed)
+        undo.pop_all()
 
 
 def remove(definition: Definition) -> list[str]:
@@ -92,16 +113,32 @@ def length(path: str) -> int:
 
 def _require_room(definition: Definition, virtual_size: int, overcommit: float) -> None:
     """See to it that all overlays of the folder can grow to their full size, or to a share of it."""
-    free = os.statvfs(definition.folder)
-    available = free.f_bavail * free.f_frsize
-    paths = [os.path.join(definition.folder, name) for name in os.listdir(definition.folder)]
-    growth = virtual_size + definition.scratch + sum(_growth(path) for path in paths if path.endswith(".qcow2"))
+    free = os.statvfs(_existing(definition.folder))
+    # Its own disks make room for the new ones.
+    available = free.f_bavail * free.f_frsize + sum(map(_allocated, definition.files))
+    names = os.listdir(definition.folder) if os.path.isdir(definition.folder) else []
+    others = {os.path.join(definition.folder, name) for name in names}.difference(definition.files)
+    growth = virtual_size + definition.scratch + sum(_growth(path) for path in others if path.endswith(".qcow2"))
     if growth > available * overcommit:
         raise SpaceError(
             f"the instances' disks could grow by {growth >> 20} MiB, and {available >> 20} MiB are free",
             where=definition.folder,
             hint="make room, run fewer instances, or raise overcommit",
         )
+
+
+def _existing(folder: str) -> str:
+    """Return a folder, or the one above it that is there already."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _allocated(path: str) -> int:
+    try:
+        return os.stat(path).st_blocks * 512
+    except FileNotFoundError:
+        return 0
 
 
 def _growth(path: str) -> int:
@@ -121,7 +158,8 @@ def _growth(path: str) -> int:
 def _make_seed(runner: Runner, path: str, seed: Mapping[str, str]) -> None:
     """Make a seed for cloud-init, a FAT filesystem that is called CIDATA (cloud-init, NoCloud)."""
     with _whole(path) as partial, tempfile.TemporaryDirectory(prefix="voc-seed-") as folder:
-        runner.run(["mkfs.vfat", "-C", "-n", "CIDATA", partial, str(_SEED_KIB)])
+        os.truncate(partial, _SEED_SIZE)
+        runner.run(["mkfs.vfat", "-n", "CIDATA", partial])
         for name in filter(seed.__contains__, _SEED_FILES):
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(seed[name])
@@ -130,11 +168,21 @@ def _make_seed(runner: Runner, path: str, seed: Mapping[str, str]) -> None:
 
 @contextmanager
 def _whole(path: str) -> Iterator[str]:
-    """Give the name of an unfinished file, and its own name to it when it is whole."""
+    """Give an empty file that others cannot read, and its own name to it when it is whole; else it goes."""
     partial = path + _PARTIAL
-    yield partial
-    os.chmod(partial, 0o600)
-    os.replace(partial, path)
+    _discard(partial)  # of a run that was killed
+    # Programs that would make it themselves let all users read it: a seed has passwords.
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with ExitStack() as undo:
+        undo.callback(_discard, partial)
+        yield partial
+        os.replace(partial, path)
+        undo.pop_all()
+
+
+def _discard(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def closed_to_others(path: str) -> str | None:
@@ -149,4 +197,4 @@ def closed_to_others(path: str) -> str | None:
     return None
 
 
-__all__ = ["closed_to_others", "length", "make", "names", "remove", "write"]
+__all__ = ["closed_to_others", "examine", "length", "make", "names", "remove", "write"]

@@ -51,26 +51,55 @@ def outdated(running: Running, definition: Definition) -> bool:
     return running.mark.digest != definition.digest()
 
 
+def require_startable(definition: Definition, how: Start) -> None:
+    """See to it that an instance can be started, as far as that shows before it is.
+
+    Raises:
+        ImageError: it cannot be.
+    """
+    require_sound(definition)
+    boot = definition.direct_boot
+    for path in (boot.kernel, boot.initramfs) if boot else ():
+        if not os.path.exists(path):
+            raise InputError("there is no such file", where=path, hint="check the path on the hypervisor")
+    files.examine(definition, how.overcommit)
+
+
+def require_address(definition: Definition, how: str, address: str | None) -> None:
+    """See to it that an instance can be waited for.
+
+    Args:
+        how, address: as for `wait_until_up`.
+
+    Raises:
+        InputError: it cannot be.
+    """
+    if how == "ssh" and not address:
+        raise InputError("waiting for ssh needs an address", where=definition.name)
+
+
 def start(runner: Runner, domains: Domains, definition: Definition, how: Start) -> Running:
     """Start an instance from its release, with a new overlay.
 
     Raises:
-        ImageError: it cannot be started; nothing of it is left.
+        ImageError: it cannot be started. What `require_startable` finds changes nothing, else nothing of it is left.
     """
-    require_sound(definition)
+    require_startable(definition, how)
     with locked(definition.folder):
         running = domains.find(definition.name)
         if running and running.active:
             return running
         domains.destroy(definition.name)
-        *others, last = accelerator.candidates(how.accelerator, domains)
-        if not any(_runs(runner, domains, definition, how, kind, trial=True) for kind in others):
-            _runs(runner, domains, definition, how, last, trial=False)
-            if others:
-                accelerator.remember(domains, last)
+        *trials, last = accelerator.candidates(how.accelerator, domains, definition)
+        tried = [_try(runner, domains, definition, how, kind) for kind in trials]
+        if True not in tried:
+            _begin(runner, domains, definition, how, last)
         running = domains.find(definition.name)
-    if running is None:
-        raise ToolError("the instance ended at once", where=definition.name, hint=f"see {definition.log}")
+        if running is None:
+            raise ToolError("the instance ended at once", where=definition.name, hint=f"see {definition.log}")
+        # What libvirt refused may be about this one alone, and shows nothing.
+        if tried == [False]:
+            accelerator.remember(domains, definition, last)
     return running
 
 
@@ -108,10 +137,10 @@ def wait_until_up(domains: Domains, definition: Definition, how: str, address: s
         timeout: in seconds.
 
     Raises:
+        InputError: see `require_address`.
         ToolError: it is not up by then, or has ended.
     """
-    if how == "ssh" and not address:
-        raise InputError("waiting for ssh needs an address", where=definition.name)
+    require_address(definition, how, address)
     end = time.monotonic() + timeout
 
     def ready() -> bool:
@@ -122,20 +151,30 @@ def wait_until_up(domains: Domains, definition: Definition, how: str, address: s
         if running is None or not running.active:
             raise ToolError("the instance ended while it started", where=definition.name, hint=f"see {definition.log}")
         if time.monotonic() > end:
+            state = "paused" if running.paused else "not up"
             raise ToolError(
-                f"the instance is not up after {timeout:.0f} s", where=definition.name, hint=f"see {definition.log}"
+                f"the instance is {state} after {timeout:.0f} s", where=definition.name, hint=f"see {definition.log}"
             )
         time.sleep(_PAUSE)
 
 
-def _runs(runner: Runner, domains: Domains, definition: Definition, how: Start, kind: str, *, trial: bool) -> bool:
-    """Start an instance with an accelerator; say whether it works.
+def _try(runner: Runner, domains: Domains, definition: Definition, how: Start, kind: str) -> bool | None:
+    """Start an instance with an accelerator that may not work; say whether it does, or None where libvirt refuses."""
+    try:
+        told = _begin(runner, domains, definition, how, kind)
+    except ToolError:
+        return None
+    if accelerator.works(domains, definition, told):
+        return True
+    domains.destroy(definition.name)
+    return False
 
-    Args:
-        trial: whether there is another one to try.
+
+def _begin(runner: Runner, domains: Domains, definition: Definition, how: Start, kind: str) -> int:
+    """Start an instance with an accelerator; return how much was in its log before, in bytes.
 
     Raises:
-        ToolError: it cannot be started, and it was no trial.
+        ImageError: it cannot be started; nothing of it is left.
     """
     files.make(runner, definition, how.seed, how.overcommit)
     told = files.length(definition.log)
@@ -144,14 +183,9 @@ def _runs(runner: Runner, domains: Domains, definition: Definition, how: Start, 
         domains.start(domain_xml.domain(definition, kind, without=hidden, started=int(time.time())))
     except ToolError as error:
         files.remove(definition)
-        if trial:
-            return False
         error.hint = _closed(definition) if "Permission denied" in error.found else None
         raise
-    if trial and not accelerator.works(domains, definition, told):
-        domains.destroy(definition.name)
-        return False
-    return True
+    return told
 
 
 def _closed(definition: Definition) -> str | None:
@@ -193,4 +227,14 @@ def locked(folder: str) -> Iterator[None]:
         yield
 
 
-__all__ = ["WAITS", "Start", "locked", "outdated", "start", "stop", "wait_until_up"]
+__all__ = [
+    "WAITS",
+    "Start",
+    "locked",
+    "outdated",
+    "require_address",
+    "require_startable",
+    "start",
+    "stop",
+    "wait_until_up",
+]

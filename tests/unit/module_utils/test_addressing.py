@@ -181,12 +181,16 @@ def test_two_hashed_macs_that_meet_are_both_named(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("mac", [0, 0xFFFFFFFFFFFF, 0x02564F0002A1, 0x0123456789AB])
 @pytest.mark.parametrize("dialect", addressing.DIALECTS)
-def test_macs_are_written_as_netaddr_writes_them(mac: int, dialect: str) -> None:
+def test_macs_are_written_as_netaddr_writes_them_and_read_again(mac: int, dialect: str) -> None:
     shape = netaddr.mac_eui48 if dialect == "eui48" else getattr(netaddr, f"mac_{dialect}")
-    assert addressing.format_mac(mac, dialect) == str(netaddr.EUI(mac, version=48, dialect=shape))
+    text = addressing.format_mac(mac, dialect)
+    assert text == str(netaddr.EUI(mac, version=48, dialect=shape))
+    assert addressing.parse_mac(text) == mac
 
 
-@pytest.mark.parametrize("text", ["02-56-4F-00-02-A1", "02:56:4f:0:2:a1", "0256.4f00.02a1", "02564f0002a1"])
+@pytest.mark.parametrize(
+    "text", ["02-56-4F-00-02-A1", "02:56:4f:0:2:a1", "0256.4f00.02a1", "02564f0002a1", "02564f:0002a1"]
+)
 def test_macs_are_read_in_all_usual_forms(text: str) -> None:
     assert addressing.parse_mac(text) == 0x02564F0002A1
 

@@ -19,10 +19,10 @@ def test_each_slot_of_each_hypervisor_is_an_instance() -> None:
         "instance_hypervisor": "node001.example.org",
         "instance_slot": 1,
         "instance_voc": "star",
+        "instance_addressing": "functional",
         "instance_mac": "02:56:4f:00:00:11",
         "instance_ip": "10.16.0.3",
         "instance_uuid": found[1].uuid,
-        "instance_overlay": "/var/lib/voc-cluster/instances/node001-vm1.qcow2",
         "ansible_host": "10.16.0.3",
     }
 
@@ -45,9 +45,20 @@ def test_hashed_names_have_no_place_to_count_from() -> None:
 
 def test_leased_addresses_are_left_open() -> None:
     (instance,) = instances({"head": {**SITE, "voc_addressing": "leased"}})
-    assert set(instance.variables()) == {
-        *("instance_hypervisor", "instance_slot", "instance_voc", "instance_uuid", "instance_overlay")
+    assert instance.variables() == {
+        "instance_hypervisor": "head",
+        "instance_slot": 0,
+        "instance_voc": "star",
+        "instance_addressing": "leased",
+        "instance_uuid": instance.uuid,
     }
+
+
+def test_macs_are_written_as_libvirt_wants_them_and_compared_as_numbers() -> None:
+    (instance,) = instances({"node001": {"voc_mac_format": "cisco"}})
+    assert instance.mac == "02:56:4f:00:00:10"
+    with pytest.raises(InputError, match="the same MAC"):
+        instances({"node1": {}, "gpu1": {"voc_mac_format": "cisco"}})
 
 
 def test_numbers_of_an_ini_inventory_may_be_text() -> None:
@@ -66,7 +77,6 @@ def test_numbers_of_an_ini_inventory_may_be_text() -> None:
         ({"node1": {"voc_network": 10}}, ["voc_network"]),
         ({"node1": {"voc_addressing": "magic"}}, ["magic", "functional, leased"]),
         ({"node1": {"voc_mac_mode": "magic"}}, ["magic"]),
-        ({"node1": {"voc_mac_format": "roman"}}, ["roman"]),
         ({"node1": {"voc_mac_group_bits": ["x"]}}, ["voc_mac_group_bits"]),
         ({"head": {}}, ["head", "no number"]),
         ({"node1": {}, "gpu1": {}}, ["node1", "gpu1", "the same MAC"]),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from .run_module import run_module
+from .run_module import MODULES, run_module
 
 POOLS = [{"name": "ip", "network": "10.16.0.0/29"}, {"name": "lun", "type": "number", "first": "0", "last": "9"}]
 
@@ -32,6 +34,14 @@ def listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
         return run_module("lease_info", capsys, database=str(tmp_path / "voc" / "leases.db"), **options)
 
     return call
+
+
+@contextmanager
+def at(seconds: int) -> Iterator[None]:
+    """Let the module lease think that it is another time, in seconds since the epoch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{MODULES}.lease.time", SimpleNamespace(time=lambda: seconds))
+        yield
 
 
 def test_holders_get_an_address_of_each_pool_once(lease: Call, listed: Call) -> None:
@@ -80,20 +90,28 @@ def test_released_addresses_are_free_again(lease: Call, listed: Call) -> None:
 
 def test_holders_that_are_not_expected_are_orphans(lease: Call, listed: Call) -> None:
     lease("vm0", "vm2", "vm1")
-    lease("gone", lifetime=0)
+    with at(0):
+        lease("gone", lifetime=1)
     assert listed(expected=["vm0", "other"])["orphans"] == ["vm1", "vm2"]
     assert listed(pools=["none"], expected=[])["orphans"] == []
     assert listed()["orphans"] == []
 
 
 def test_expired_leases_are_listed_until_they_are_swept(lease: Call, listed: Call) -> None:
-    lease("vm0", lifetime=0)
+    with at(0):
+        lease("vm0", lifetime=1)
     (entry,) = listed()["pools"]["lun"]
     assert entry["expired"]
     assert listed()["leases"] == {}
     assert lease(state="expired")["changed"]
     assert not lease(state="expired")["changed"]
     assert listed()["pools"]["lun"] == []
+
+
+@pytest.mark.parametrize("lifetime", [0, -5])
+def test_no_lease_has_ended_when_it_is_given(lease: Call, listed: Call, lifetime: int) -> None:
+    assert f"a lifetime of {lifetime} s would end leases at once" in lease("vm0", lifetime=lifetime)["msg"]
+    assert listed()["pools"] == {}
 
 
 def test_what_is_no_database_is_one_sentence(lease: Call, tmp_path: Path) -> None:

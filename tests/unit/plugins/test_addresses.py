@@ -112,6 +112,28 @@ def test_an_inventory_without_hypervisors_has_no_instances(site: Path) -> None:
     assert names(inventory(site)[0], "instances") == []
 
 
+def known(manager: InventoryManager, variables: VariableManager) -> set[bool]:
+    """Return what hypervisors say of whether their instances are known."""
+    hypervisors = manager.get_hosts("hypervisors")
+    return {"voc_instances_known" in variables.get_vars(host=host, include_hostvars=False) for host in hypervisors}
+
+
+def test_hypervisors_say_that_their_instances_are_known(site: Path) -> None:
+    assert known(*inventory(site)) == {True}
+
+
+@pytest.mark.parametrize("words", ["voc_slots=two", "voc_network=10.16.0.0/30", "voc_instance_name=vm"])
+def test_no_hypervisor_says_so_where_one_cannot_be_right(
+    site: Path, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As installed collections have it: the clone's own settings end the run there.
+    monkeypatch.setattr("ansible.constants.INVENTORY_ANY_UNPARSED_IS_FAILED", False)
+    (site / "hosts").write_text(f"[hypervisors]\nnode[01:02] voc_slots=2\nnode02 {words}\n")
+    manager, variables = inventory(site)
+    assert known(manager, variables) == {False}
+    assert "instances" not in manager.groups
+
+
 def test_hypervisors_that_share_a_number_are_named(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (site / "hosts").write_text("[hypervisors]\nnode1\ngpu1\n")
     with pytest.raises(AnsibleError, match="failed to parse inventory source"):

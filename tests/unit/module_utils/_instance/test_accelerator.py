@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.voc.cluster.plugins.module_utils._instance import accelerator, files
+from ansible_collections.voc.cluster.plugins.module_utils._instance.definition import Definition
 from ansible_collections.voc.cluster.plugins.module_utils._instance.domain_xml import Mark
 from ansible_collections.voc.cluster.plugins.module_utils._instance.domains import Running
 
@@ -17,20 +18,29 @@ SAID = b"[    0.000000] Linux version 6.12\n"
 
 
 class FakeDomains:
-    """A hypervisor whose one domain ends when it was looked at twice."""
+    """A hypervisor whose one domain ends when it was looked at twice, or as often as told."""
 
     qemu_version = (9, 0)
 
-    def __init__(self) -> None:
-        self.looks = 0
+    def __init__(self, looks: int = 2, *, paused: bool = False) -> None:
+        self.looks = looks
+        self.paused = paused
 
     def find(self, name: str) -> Running | None:
-        self.looks += 1
-        return Running(name, "u", Mark("h", "", "", ""), True, "kvm") if self.looks <= 2 else None
+        self.looks -= 1
+        return Running(name, "u", Mark("h", "", "", ""), True, "kvm", self.paused) if self.looks >= 0 else None
+
+
+def recalled(definition: Definition) -> list[str]:
+    """Return what an instance would be started with."""
+    domains: Any = FakeDomains()
+    return list(accelerator.candidates("auto", domains, definition))
 
 
 @pytest.fixture(autouse=True)
 def remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    (tmp_path / "kvm").touch()
+    monkeypatch.setattr(accelerator, "_DEVICE", str(tmp_path / "kvm"))
     monkeypatch.setattr(accelerator, "_REMEMBERED", str(tmp_path / "remembered"))
     return tmp_path / "remembered"
 
@@ -49,7 +59,9 @@ def test_only_what_this_start_says_counts(
         log.write(after)
     domains: Any = FakeDomains()
     assert accelerator.works(domains, definition, told) == works
-    assert remembered.read_text() == f"qemu 9.0\t{'kvm' if works else 'qemu'}\n"
+    # A guest that ends may do so for a reason of its own; that the next accelerator runs it tells.
+    assert remembered.exists() == works
+    assert recalled(definition) == (["kvm"] if works else ["kvm", "qemu"])
 
 
 def test_a_log_that_was_begun_anew_is_read_from_its_start(tmp_path: Path) -> None:
@@ -57,6 +69,33 @@ def test_a_log_that_was_begun_anew_is_read_from_its_start(tmp_path: Path) -> Non
     Path(definition.log).write_bytes(SAID)
     domains: Any = FakeDomains()
     assert accelerator.works(domains, definition, 1 << 20)
+
+
+def test_a_guest_that_says_nothing_and_goes_on_shows_it_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(accelerator, "_TRIAL", 0.3)
+    domains: Any = FakeDomains(1000)
+    assert accelerator.works(domains, defined(tmp_path), 0)
+    assert recalled(defined(tmp_path)) == ["kvm"]
+
+
+def test_a_guest_that_kvm_pauses_does_not_run(tmp_path: Path) -> None:
+    domains: Any = FakeDomains(1000, paused=True)
+    assert not accelerator.works(domains, defined(tmp_path), 0)
+
+
+def test_each_architecture_and_processor_is_remembered_by_itself() -> None:
+    domains: Any = FakeDomains()
+    other, third = defined(architecture="aarch64"), defined(cpu="EPYC")
+    accelerator.remember(domains, other, "qemu")
+    assert recalled(defined()) == recalled(third) == ["kvm", "qemu"]
+    accelerator.remember(domains, defined(), "kvm")
+    assert (recalled(defined()), recalled(other), recalled(third)) == (["kvm"], ["qemu"], ["kvm", "qemu"])
+
+
+@pytest.mark.parametrize("content", ["", "qemu 9.0\tqemu\n", "[]", '{"qemu 9.0 x86_64 default": "xen"}'])
+def test_what_cannot_be_understood_is_not_remembered(remembered: Path, content: str) -> None:
+    remembered.write_text(content)
+    assert recalled(defined()) == ["kvm", "qemu"]
 
 
 def test_no_log_is_an_empty_one(tmp_path: Path) -> None:

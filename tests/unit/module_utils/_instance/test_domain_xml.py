@@ -19,7 +19,7 @@ VARIANTS: list[dict[str, Any]] = [
     {},
     {"firmware": "uefi"},
     {"network": "default", "bridge": ""},
-    {"scratch": 20 << 30, "seed": True},
+    {"scratch": 20 << 30, "seed": "some"},
     {"disk_bus": "sata", "scratch": 1 << 30, "machine": "pc"},
     {"cpu": "host-model"},
     {"cpu": "EPYC"},
