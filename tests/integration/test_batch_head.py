@@ -28,7 +28,8 @@ WRITTEN = (
     "/etc/systemd/system/slurmd.service.d/50-voc-cluster.conf",
 )
 # A node is named as its machine is, in short, which batch_worker sees to in an instance.
-PREPARE = "hostname head1; useradd -m star; useradd -m other"
+PREPARE = "hostname head1; useradd -m star; useradd -m other; echo 10.16.0.7 fixed-1 fixed-2 >>/etc/hosts"
+KEY = "sha256sum </etc/munge/munge.key"
 WAIT = """\
 - name: Wait
   hosts: instances
@@ -43,10 +44,16 @@ JOB = '#!/bin/sh\nsleep ${1:-0}\necho "$OSG_APP on $(hostname)"\n'
 
 @dataclass(frozen=True)
 class Slurm:
-    """The head, its inventory, and what Ansible says of two runs of its role."""
+    """The head as its role has set it up.
+
+    Attributes:
+        made: the keys that were on the controller after a check of the new head.
+        recaps: what Ansible said of the two runs after that.
+    """
 
     head: Head
     inventory: Path
+    made: list[Path]
     recaps: tuple[str, str]
 
     def run(self, script: str) -> str:
@@ -59,9 +66,11 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     with started(folder) as machine:
         machine.run(PREPARE)
         inventory = write_inventory(machine)
+        play(inventory, ROOT / "playbooks/head.yml", "--check")
+        made = list(folder.glob("secrets/*"))
         first, second = (play(inventory, ROOT / "playbooks/head.yml") for _time in range(2))
         install_worker(machine, inventory)
-        yield Slurm(machine, inventory, (first, second))
+        yield Slurm(machine, inventory, made, (first, second))
 
 
 def write_inventory(head: Head) -> Path:
@@ -72,7 +81,10 @@ def write_inventory(head: Head) -> Path:
             "scheduler": "slurm",
             "head": NAME,
             "secrets": str(head.folder / "secrets"),
-            "vocs": [{"name": "STAR", "users": ["star"]}],
+            "vocs": [
+                {"name": "STAR", "users": ["star"]},
+                {"name": "FIXED", "users": ["star"], "nodes": "fixed-[1-2]", "cpus": 8, "memory": 15000},
+            ],
         },
     }
     worker = {"image_source": str(image), "image_work": str(image), "voc_name": "STAR"}
@@ -115,6 +127,28 @@ def test_a_second_run_changes_nothing(head: Slurm) -> None:
     assert re.search(r"changed=0 ", second), second
 
 
+def test_a_check_makes_nothing(head: Slurm) -> None:
+    assert not head.made
+
+
+def test_a_lost_key_is_taken_back_from_the_head(head: Slurm) -> None:
+    kept = head.head.folder / "secrets/munge.key"
+    key = kept.read_text()
+    kept.unlink()
+    assert re.search(r"changed=1 ", play(head.inventory, ROOT / "playbooks/head.yml", "--check"))
+    assert not kept.exists()
+    on_head = head.run(KEY)
+    assert re.search(r"changed=1 ", play(head.inventory, ROOT / "playbooks/head.yml"))
+    assert head.run(KEY) == on_head
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == (key, 0o600)
+
+
+def test_fixed_nodes_are_as_large_as_they_are(head: Slurm) -> None:
+    said = head.run("scontrol show node fixed-2")
+    assert "CPUTot=8 " in said
+    assert "RealMemory=15000 " in said
+
+
 def test_keys_are_readable_for_their_users_alone(head: Slurm) -> None:
     assert head.run("stat -c '%a %U' /etc/munge/munge.key").split() == ["400", "munge"]
 
@@ -138,10 +172,10 @@ def test_instances_are_waited_for_and_each_is_told_of_its_own(head: Slurm, tmp_p
 def test_a_node_that_is_switched_off_waits_for_its_job_and_comes_back(head: Slurm) -> None:
     submit(head, "star", "job.sh 8")
     head.run('for i in $(seq 60); do [ -n "$(squeue -h -t R)" ] && break; sleep 1; done')
-    said = head.run("systemctl stop slurmd; squeue -h; cat /home/star/out; sinfo -h -o %T")
+    said = head.run("systemctl stop slurmd; squeue -h; cat /home/star/out; sinfo -h -n head1 -o %T")
     assert said == "/grid/app on head1\ndrained\n"
     again = head.run(
-        'systemctl start slurmd; for i in $(seq 60); do [ "$(sinfo -h -o %T)" = idle ] && break; sleep 1; done; '
-        "sinfo -h -o %T"
+        'systemctl start slurmd; for i in $(seq 60); do [ "$(sinfo -h -n head1 -o %T)" = idle ] && break; sleep 1; '
+        "done; sinfo -h -n head1 -o %T"
     )
     assert again == "idle\n"

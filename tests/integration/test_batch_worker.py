@@ -21,10 +21,11 @@ GUEST = {
     **{f"/usr/lib/systemd/system/{name}.service": UNIT for name in ("condor", "slurmd", "munge")},
 }
 TRICKY = 'it\'s "$(HOME)" $OSG_APP'
+FIXED = {"name": "atlas", "users": ["a", "star"], "nodes": "atlas-[1-9]", "cpus": 8, "memory": 15000}
 BATCH = {
     "head": "head1.example.org",
     "domain": "example.org",
-    "vocs": [{"name": "STAR", "users": ["star"]}, {"name": "atlas", "users": ["a", "star"], "nodes": "atlas-[1-9]"}],
+    "vocs": [{"name": "STAR", "users": ["star"]}, FIXED],
 }
 # One play for all of them: hosts of one inventory, some of which must fail.
 GOOD: dict[str, dict] = {
@@ -43,6 +44,29 @@ BAD: dict[str, tuple[dict, str]] = {
         "head and, for HTCondor, domain must be given as host names",
     ),
     "newline": ({"batch": {"head": "head1\n"}, "site_filesystems": []}, "must be given as"),
+    "texts": (
+        {"batch": {"retirement": "600", "nat": "no", "vocs": [{"name": "STAR", "users": "starsim"}]}},
+        "site_batch.nat is true or false, and no text; site_batch.retirement is a number, and no text; "
+        "site_batch.vocs[].users is a list, and no text",
+    ),
+    "address": (
+        {"batch": {"scheduler": "slurm", "head": "10.0.0.5"}, "site_filesystems": []},
+        "Slurm needs a host name as head",
+    ),
+    "unknown": (
+        {
+            "batch": {"scheduler": "slurm", "vocs": [{"name": "STAR", "nodes": "star-[1-2]", "cpus": 1}]},
+            "site_filesystems": [],
+        },
+        "cpus and memory of each",
+    ),
+    "twice": (
+        {
+            "batch": {"scheduler": "slurm", "vocs": [FIXED, {**FIXED, "name": "B", "nodes": "b-[08-10],atlas-9"}]},
+            "site_filesystems": [],
+        },
+        "twice in one, as atlas-9 is",
+    ),
     "case": (
         {"batch": {"vocs": [{"name": "star"}, {"name": "STAR"}]}, "site_filesystems": []},
         "differ not only in case",

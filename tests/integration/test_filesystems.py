@@ -53,11 +53,21 @@ FSTAB = [
 ]
 GOOD = ("debian13", "el9", "leap15")
 CVMFS = {"source": "cms.cern.ch", "path": "/cvmfs/cms.cern.ch", "type": "cvmfs"}
+NFS = PROFILE[0]
 BAD = {
-    "path": ({**CVMFS, "path": "/cms"}, "and its path must be /cvmfs/cms.cern.ch"),
-    "proxy": (CVMFS, "cms.cern.ch of type cvmfs needs a proxy: OSG_SQUID_LOCATION of site_grid"),
-    "secret": ({**PROFILE[0], "secret": "x"}, "nfs1:/app of type nfs4 has a secret, which is for ceph and beegfs only"),
-    "settings": ({**PROFILE[0], "settings": {"a": 1}}, "has settings, which are for beegfs, cvmfs and lustre only"),
+    "path": ([{**CVMFS, "path": "/cms"}], "and its path must be /cvmfs/cms.cern.ch"),
+    "proxy": ([CVMFS], "cms.cern.ch of type cvmfs needs a proxy: OSG_SQUID_LOCATION of site_grid"),
+    "secret": ([{**NFS, "secret": "x"}], "nfs1:/app of type nfs4 has a secret, which is for ceph and beegfs only"),
+    "settings": ([{**NFS, "settings": {"a": 1}}], "has settings, which are for beegfs, cvmfs and lustre only"),
+    "twice": (
+        [NFS, {**NFS, "source": "nfs2:/app", "path": "/grid//app/"}],
+        "nfs2:/app of type nfs4 is for /grid/app, which",
+    ),
+    "scratch": (
+        [{**NFS, "path": "/scratch"}],
+        "is for /scratch, which is the path of another entry or of site_scratch",
+    ),
+    "text": ([{**NFS, "options": "ro,hard"}], "site_filesystems[].options is a list, and no text"),
 }
 
 
@@ -65,12 +75,16 @@ BAD = {
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     folder = tmp_path_factory.mktemp("filesystems")
     guests = {name: make_guest(folder / name, FAMILIES[name]) for name in GOOD}
+    scratch = {"site_scratch": {"path": "/scratch"}}
     site = {"site_grid": {"OSG_SQUID_LOCATION": "squid1:3128"}, "site_filesystems": PROFILE}
     return fit(
         folder,
         ["filesystems"],
         {**guests, **dict.fromkeys(BAD, guests["debian13"])},
-        {**dict.fromkeys(GOOD, site), **{name: {"site_filesystems": [entry]} for name, (entry, _said) in BAD.items()}},
+        {
+            **dict.fromkeys(GOOD, site),
+            **{name: {**scratch, "site_filesystems": entries} for name, (entries, _said) in BAD.items()},
+        },
         again=GOOD,
     )
 

@@ -113,7 +113,7 @@ ATTACKS = {
     "already transformed": ("star", "requirements = MY.VOCPlace && MY.VOCRequirements\n+VOCRequirements = false"),
     "away by a macro": (
         "star",
-        f'+Text = "x\\")) || regexp(\\"{NONE}\\", TARGET.Name) || ((Foo == \\"x"\n'
+        f'+Text = "x\\"))) || regexp(\\"{NONE}\\", TARGET.Name) || (((Foo == \\"x"\n'
         'requirements = (Foo == "$(DOLLAR)(MY.Text)")',
     ),
     "away": ("star", ON_NONE),
@@ -211,6 +211,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
             hosts[name] = {"image_source": str(image), "image_work": str(image), "voc_name": name.upper()}
             hosts[name]["batch_worker_settings"] = settings[name]
         inventory = head.write_inventory(site, hosts)
+        play(inventory, ROOT / "playbooks/head.yml", "--check")
         play(inventory, ROOT / "playbooks/head.yml")
         play(inventory, write_play(folder, ["batch_worker"]))
         pool = Pool(head)
