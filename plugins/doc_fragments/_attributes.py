@@ -43,6 +43,8 @@ options:
   image:
     description:
       - The working image, a raw file on the builder. See M(voc.cluster.image_convert) for other formats.
+      - While a module changes it, other modules that change or publish it refuse it. A module that changes it takes the
+        file itself, and no link to it.
     type: path
     required: true
 """

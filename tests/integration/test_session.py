@@ -218,7 +218,7 @@ while True:
 """
     with opened(runner, request(fresh)) as record:
         said(record, f"setsid {tools.INTERPRETER} -c {shlex.quote(job)} </dev/null >/dev/null 2>&1 &")
-        whole = [enter(fresh, "test -c /dev/null && test -d /proc/self && echo whole").stdout for _ in range(40)]
+        whole = [enter(fresh, "test -c /dev/null && test -d /proc/self && echo whole").stdout for _round in range(40)]
         assert not list(builders.iterdir())
         assert whole == ["whole\n"] * 40
         assert "renameat2" in said(record, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
