@@ -413,6 +413,7 @@ def test_other_hard_links_keep_their_content(runner: Runner, image: Path, driver
     tool("e2fsck", "-f", "-n", image)
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_without_room_for_all_nothing_is_done(runner: Runner, image: Path, tmp_path: Path, driver: str) -> None:
     before = snapshot(runner, image)

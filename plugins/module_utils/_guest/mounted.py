@@ -237,13 +237,14 @@ class MountedTree(GuestTree):
             require_room(own, rooms[device], self.lstat)
 
     def _room(self, path: str) -> tuple[int, Room]:
-        """Return the number of the filesystem that holds a directory, which may not be there yet, and its room."""
+        """Return the number of the filesystem that will hold a directory, and its room."""
         while True:
             try:
                 folder = self._descend(path)
                 break
-            except FileNotFoundError:
-                if path == "/":
+            except OSError as error:
+                # What stands there now may go before the directory is made.
+                if path == "/" or error.errno not in _NOTHING:
                     raise
                 path = tree.parent(path)
         try:
