@@ -77,6 +77,8 @@ def write_inventory(head: Head) -> Path:
     image = make_ext(head.folder / "image", plant(head.folder / "tree", GUEST), options=("-E", "root_owner=0:0"))
     site = {
         "site_grid": {"OSG_APP": "/grid/app"},
+        # What only images need is not there when a head is set up.
+        "site_users": "{{ undef('for images') if inventory_hostname in groups.batch_heads else [] }}",
         "site_batch": {
             "scheduler": "slurm",
             "head": NAME,

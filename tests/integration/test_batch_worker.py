@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
-import htcondor2
 import pytest
 
 from ansible_collections.voc.cluster.tests.unit.images import make_ext, plant, tool
@@ -163,7 +163,7 @@ def test_without_a_batch_system_an_image_is_left_alone(fitted: Fitted) -> None:
     assert fitted.is_untouched("alone")
 
 
-def test_head_and_worker_agree(fitted: Fitted) -> None:
+def test_head_and_worker_agree(fitted: Fitted, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the head lets a job run are the machines of its VOC alone, and they take it."""
     config = read(fitted.images["condor"], "/etc/condor/config.d/50-voc-cluster.config")
     start = re.search(r"^START = \(\$\(START\)\) && (.+)$", config, re.MULTILINE)
@@ -171,8 +171,10 @@ def test_head_and_worker_agree(fitted: Fitted) -> None:
     place = re.search(r"^  SET VOCPlace (.+?)^@end$", head, re.MULTILINE | re.DOTALL)
     assert start
     assert place
-    # With the functions of HTCondor's own, such as split.
-    classads = htcondor2.classad
+    # With the functions of HTCondor's own, such as split. Where this is not set it sets it for good, and HTCondor's
+    # programs in other tests would find no configuration.
+    monkeypatch.setenv("CONDOR_CONFIG", "ONLY_ENV")
+    classads = importlib.import_module("htcondor2").classad
     where = place.group(1).replace("\\\n", "")
     for voc, other in (('"STAR"', '"STAR"'), ('"STAR"', '"star"'), ('"STAR"', "undefined"), ("undefined", '"STAR"')):
         # What the collector makes of the machine's ad, and what the machine itself has.
