@@ -70,7 +70,7 @@ echo 127.0.0.1 worker >>tree/etc/hosts
 mount -t proc proc tree/proc
 mount --rbind /dev tree/dev
 mount -t tmpfs tmpfs tree/run
-exec chroot tree sh -c 'install -d -o condor /run/condor /run/lock/condor; condor_master -f'
+exec env -u CONDOR_CONFIG chroot tree sh -c 'install -d -o condor /run/condor /run/lock/condor; condor_master -f'
 """
 
 
